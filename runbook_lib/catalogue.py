@@ -1,0 +1,103 @@
+"""List every metric that a criterion may name, with its unit and the step that measures it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What a metric's name stands for. `step` is the step whose evidence holds it."""
+
+    unit: str
+    step: str
+    cell: str
+    meaning: str
+
+
+METRICS = {
+    "deploy.ready": Metric(
+        unit="ready", step="deploy", cell="01_deploy#deploy",
+        meaning="1 when the new revision became ready and its own URL is served, 0 when it did not",
+    ),
+    "deploy.duration_s": Metric(
+        unit="s", step="deploy", cell="01_deploy#deploy",
+        meaning="from the deploy call to the ready revision",
+    ),
+    "logs.startup_errors": Metric(
+        unit="entries", step="logs", cell="02_logs#startup",
+        meaning="log entries of severity ERROR or above in the start-up window; samples = all entries in it",
+    ),
+    "health.failing_polls": Metric(
+        unit="polls", step="probes", cell="03_tests#health",
+        meaning="requests to the health endpoint not answered 200 with every component healthy",
+    ),
+    "golden_path.failures": Metric(
+        unit="sessions", step="probes", cell="03_tests#golden-path",
+        meaning="sessions, one at a time, in which login, WebSocket or the agent's response failed",
+    ),
+    "session.conflicts": Metric(
+        unit="sessions", step="probes", cell="03_tests#sessions",
+        meaning="sessions open at the same time that share a session id, or were ended because of another",
+    ),
+    "factory.failures": Metric(
+        unit="starts", step="probes", cell="03_tests#factory",
+        meaning="agent starts, of every kind, that did not give a working agent",
+    ),
+    "events.violations": Metric(
+        unit="answers", step="probes", cell="03_tests#events",
+        meaning="answers whose events were missing, doubled, out of order or without a required field",
+    ),
+    "isolation.leaks": Metric(
+        unit="sessions", step="probes", cell="03_tests#isolation",
+        meaning="sessions of concurrent users in whose stream another user's mark appeared",
+    ),
+    "load.connect_max_s": Metric(
+        unit="s", step="metrics", cell="04_metrics#load",
+        meaning="slowest WebSocket connection under load, from the intended start to the accepted handshake",
+    ),
+    "load.answer_max_s": Metric(
+        unit="s", step="metrics", cell="04_metrics#load",
+        meaning="slowest answer under load, from the message to the final event",
+    ),
+    "load.failures": Metric(
+        unit="sessions", step="metrics", cell="04_metrics#load",
+        meaning="sessions under load that did not end with an answer",
+    ),
+    "requests.error_ratio": Metric(
+        unit="ratio", step="metrics", cell="04_metrics#errors",
+        meaning="share of requests answered 5xx, 0 to 1, by Cloud Monitoring's request_count",
+    ),
+    "sessions.left_open": Metric(
+        unit="sessions", step="metrics", cell="04_metrics#sessions",
+        meaning="sessions that the service still counts after all were closed, less those before the load",
+    ),
+    "memory.growth_mib": Metric(
+        unit="MiB", step="metrics", cell="04_metrics#memory",
+        meaning="memory after the load less memory before it, each the median of its samples",
+    ),
+    "startup.latency_s": Metric(
+        unit="s", step="metrics", cell="04_metrics#startup",
+        meaning="median container start-up latency by Cloud Monitoring",
+    ),
+}  # fmt: skip
+
+
+def suite_metric(suite_id: str) -> str:
+    """Return the name of the metric that counts the failed tests of one suite."""
+    return f"suite.{suite_id}.failures"
+
+
+SUITE = Metric(
+    unit="tests", step="suites", cell="03_tests#suites",
+    meaning="failed tests of one suite; samples = tests that reached the candidate; hollow ones are missing",
+)  # fmt: skip
+
+
+def describe(metric: str) -> Metric:
+    """Return what `metric` stands for.
+
+    Raises:
+        KeyError: If there is no such metric.
+    """
+    return SUITE if metric.startswith("suite.") else METRICS[metric]

@@ -1,0 +1,376 @@
+"""Define what steps observe and what the judge says of it: frozen records, kept as JSON, read strictly."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+class Record(BaseModel):
+    """Base of all evidence: immutable, and unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Outcome(enum.IntEnum):
+    """Outcome of a criterion, ordered from best to worst."""
+
+    PASS, INCONCLUSIVE, ERROR, FAIL = range(4)
+
+
+def _outcome(value: Any) -> Any:
+    return Outcome[value] if isinstance(value, str) and value in Outcome.__members__ else value
+
+
+OutcomeField = Annotated[
+    Outcome, BeforeValidator(_outcome), PlainSerializer(lambda o: o.name, return_type=str)
+]
+"""An `Outcome` that files spell by its name."""
+
+Role = Literal["candidate", "baseline"]
+Action = Literal["PROCEED_TO_PRODUCTION", "INVESTIGATE", "ROLLBACK"]
+Confidence = Literal["HIGH", "MEDIUM", "LOW"]
+
+
+class Window(Record):
+    """A span of wall time, UTC; `start` is in it, `end` is not."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Length of the window."""
+        return (self.end - self.start).total_seconds()
+
+
+class Measurement(Record):
+    """One aggregated value of one metric on one revision.
+
+    Attributes:
+        metric: A name of `catalogue.METRICS`, or `suite.<id>.failures`.
+        role: Which revision it was measured on.
+        unit: Unit of `value`.
+        value: The value; None when there was no data, never zero in its place.
+        samples: How many observations `value` rests on.
+        failed: Attempts that the service itself ended before they gave a value (refused, dropped, timed out).
+        missing: Observations that were due and were not made (skipped, hollow, lost); they are no evidence.
+        window: When it was observed.
+        note: In a few words, the worst example, or why there is no data.
+        evidence: Files below the run folder that hold the samples.
+        cell: Notebook and cell that show them, e.g. `03_tests#golden-path`.
+    """
+
+    metric: str
+    role: Role
+    unit: str
+    value: float | None
+    samples: int = Field(ge=0)
+    failed: int = Field(default=0, ge=0)
+    missing: int = Field(default=0, ge=0)
+    window: Window
+    note: str = ""
+    evidence: tuple[str, ...] = ()
+    cell: str = ""
+
+
+class StepEvidence(Record):
+    """What one step leaves behind; every step's record extends it."""
+
+    window: Window
+    measurements: tuple[Measurement, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class TrafficShare(Record):
+    """One row of a service's traffic table. `percent` is 0 to 100; `url` is that of the tag, if any."""
+
+    revision: str
+    percent: int
+    tag: str = ""
+    url: str = ""
+
+
+class RevisionState(Record):
+    """A revision as the cloud describes it. `ready` is None while the cloud has not decided."""
+
+    name: str
+    image: str
+    created: datetime
+    ready: bool | None
+    message: str = ""
+    memory_limit_mib: float | None = None
+
+
+class ServiceState(Record):
+    """A service as the cloud describes it; `traffic` is what is served, not what was asked for."""
+
+    name: str
+    url: str
+    generation: int
+    traffic: tuple[TrafficShare, ...]
+    latest_created: str
+    latest_ready: str
+    reconciling: bool = False
+    message: str = ""
+
+    def tag_url(self, tag: str) -> str:
+        """Return the URL of `tag`, or an empty text where there is none."""
+        return next((share.url for share in self.traffic if share.tag == tag), "")
+
+    def serving(self) -> str:
+        """Return the revision with the largest share of the traffic, or an empty text."""
+        best = max(self.traffic, key=lambda share: share.percent, default=None)
+        return best.revision if best and best.percent else ""
+
+
+class DeployEvidence(StepEvidence):
+    """What happened when the candidate was deployed.
+
+    Attributes:
+        service_url: URL of the service, served by its traffic table.
+        candidate: The candidate's state; None where no revision came into being.
+        baseline: The revision that served before; None for a service's first revision.
+        candidate_url: Reaches the candidate alone; empty where it never became ready.
+        baseline_url: Reaches the baseline alone.
+        traffic: The traffic table after the step.
+        how: The image or the command line that was deployed.
+        output: Last lines of the deploy command, redacted.
+    """
+
+    service_url: str
+    candidate: RevisionState | None
+    baseline: RevisionState | None
+    candidate_url: str = ""
+    baseline_url: str = ""
+    traffic: tuple[TrafficShare, ...] = ()
+    how: str = ""
+    output: str = ""
+
+
+class LogFinding(Record):
+    """One log line worth a person's time."""
+
+    time: datetime
+    severity: str
+    role: Role
+    message: str
+
+
+class LogsEvidence(StepEvidence):
+    """Log entries of both start-up windows, counted by severity; the lines are in `logs.parquet`.
+
+    Attributes:
+        counts: Severity to number of entries, for each role.
+        findings: Entries of severity ERROR and above in a start-up window, oldest first, at most 50.
+        complete_until: The logs are taken as complete up to this moment (read time less the settle time).
+    """
+
+    counts: dict[Role, dict[str, int]]
+    findings: tuple[LogFinding, ...] = ()
+    complete_until: datetime
+
+
+TestStatus = Literal["passed", "failed", "error", "skipped", "hollow"]
+
+
+class TestResult(Record):
+    """One test of a suite. A `hollow` test passed without the candidate being reached."""
+
+    __test__ = False  # pytest would otherwise collect this record
+
+    name: str
+    status: TestStatus
+    duration_s: float | None
+    detail: str = ""
+
+
+class SuiteResult(Record):
+    """One run of a suite.
+
+    Attributes:
+        argv: The command as run, with its templates filled and redacted.
+        requests: Requests in the candidate's request log in the suite's window; None where it was not asked.
+        timed_out: The suite was ended at its time limit.
+    """
+
+    id: str
+    title: str
+    argv: tuple[str, ...]
+    window: Window
+    exit_code: int | None
+    timed_out: bool = False
+    requests: int | None = None
+    tests: tuple[TestResult, ...] = ()
+    output: str = ""
+
+
+class SuitesEvidence(StepEvidence):
+    """All suites of the plan, in the plan's order."""
+
+    suites: tuple[SuiteResult, ...] = ()
+
+
+SessionStatus = Literal[
+    "answered", "login_failed", "handshake_rejected", "connect_timeout", "answer_timeout", "closed",
+    "agent_error", "protocol_violation",
+]  # fmt: skip
+
+
+class EventSeen(Record):
+    """One frame of a conversation. `at_s` is seconds since the message was sent."""
+
+    type: str
+    at_s: float
+    sequence: int | None = None
+
+
+class Session(Record):
+    """One WebSocket session of a probe: log in, connect, one chat message, its answer.
+
+    Attributes:
+        probe: Which probe it belongs to, e.g. `golden-path`, `isolation`, `load`.
+        number: Its number within probe and role, from 0.
+        user: The user it logged in as.
+        mark: The unique text that it sent.
+        intended_s: Seconds after the probe's start at which it was meant to start.
+        lag_s: How much later it did; the client's own delay, not the service's.
+        connect_s: From the intended start to the accepted handshake, without the login; None if never.
+        answer_s: From sending the message to the final event; None if it never came.
+        session_id: As given by the server.
+        foreign_marks: Marks of other sessions that came in this one's stream.
+        violations: What broke the event contract, in words.
+        events: Every frame of the answer, in order of arrival.
+        detail: What went wrong, redacted; empty for a good session.
+    """
+
+    probe: str
+    role: Role
+    number: int
+    user: str
+    agent: str
+    mark: str
+    status: SessionStatus
+    intended_s: float = 0.0
+    lag_s: float = 0.0
+    connect_s: float | None = None
+    answer_s: float | None = None
+    session_id: str = ""
+    foreign_marks: tuple[str, ...] = ()
+    violations: tuple[str, ...] = ()
+    events: tuple[EventSeen, ...] = ()
+    detail: str = ""
+
+
+class HealthPoll(Record):
+    """One request to the health endpoint. `status` is None where no answer came."""
+
+    role: Role
+    at_s: float
+    status: int | None
+    failing: tuple[str, ...] = ()
+    detail: str = ""
+
+
+class ProbesEvidence(StepEvidence):
+    """The functional probes on both revisions; all sessions are in `probes_sessions.parquet`.
+
+    Attributes:
+        bad_sessions: Sessions with anything wrong, at most 40 a role, events included.
+        example: One good session of the candidate (else the first one), for the event waterfall.
+    """
+
+    polls: tuple[HealthPoll, ...] = ()
+    bad_sessions: tuple[Session, ...] = ()
+    example: Session | None = None
+
+
+class MetricsEvidence(StepEvidence):
+    """Load on both revisions and the cloud's own series; rows in `load_sessions.parquet`, `series.parquet`.
+
+    Attributes:
+        valid: False where the client's own lag spoiled the latencies.
+        sessions: Sessions per role.
+    """
+
+    valid: bool = True
+    sessions: dict[Role, int] = {}
+
+
+class RollbackEvidence(StepEvidence):
+    """What the rollback did, seen from the service afterwards.
+
+    Attributes:
+        to: The revision that traffic was returned to.
+        needed: False where nothing had to be changed.
+        traffic: The traffic table after it.
+        verified: All traffic is on `to`, the candidate's tag is gone, and the re-probe succeeded.
+    """
+
+    to: str
+    needed: bool
+    traffic: tuple[TrafficShare, ...]
+    verified: bool
+    output: str = ""
+    polls: tuple[HealthPoll, ...] = ()
+    sessions: tuple[Session, ...] = ()
+
+
+class CriterionResult(Record):
+    """The judge's word on one criterion; every field of it is in `verdict.json`."""
+
+    id: str
+    title: str
+    group: str
+    outcome: OutcomeField
+    critical: bool
+    metric: str
+    observed: float | None
+    unit: str
+    bound: str
+    baseline: float | None
+    effect: float | None
+    interval: tuple[float, float] | None = None
+    alpha: float | None = None
+    samples: int
+    reason: str
+    evidence: tuple[str, ...] = ()
+    cell: str = ""
+
+
+class RegressionResult(Record):
+    """A failure that the fix must remove: how it was on the baseline, how it is on the candidate."""
+
+    id: str
+    title: str
+    criterion: str
+    before: OutcomeField
+    after: OutcomeField
+    reading: str
+
+
+class Verdict(Record):
+    """The content of `verdict.json`, schema 1."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run_id: str
+    plan: str
+    service: str
+    candidate: str
+    baseline: str
+    action: Action
+    confidence: Confidence
+    deciding: str
+    summary: str
+    next_command: str
+    criteria: tuple[CriterionResult, ...]
+    regressions: tuple[RegressionResult, ...] = ()
+    not_seen: tuple[str, ...] = ()
+    started: datetime
+    ended: datetime
+    versions: dict[str, str] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -1,0 +1,322 @@
+"""Model the plan: one YAML file that says what is validated, how, and what counts as good."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from runbook_lib.catalogue import METRICS, suite_metric
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
+
+
+class Section(BaseModel):
+    """Base of the plan's sections: immutable, and unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class NextSteps(Section):
+    """What people do after each action, one line each."""
+
+    proceed: tuple[str, ...] = ()
+    investigate: tuple[str, ...] = ()
+    rollback: tuple[str, ...] = ()
+
+
+class Issue(Section):
+    """What is validated, and what hangs on it."""
+
+    number: int | None = None
+    """Number in the tracker; shown as `#891`."""
+    title: str
+    business_impact: str = ""
+    """What a failure costs, in the words of the business."""
+    risk: Literal["LOW", "MEDIUM", "HIGH"] = "MEDIUM"
+    """Risk of the deployment itself."""
+    fixes: tuple[str, ...] = ()
+    """The changes under test, e.g. commits."""
+    next_steps: NextSteps = NextSteps()
+
+
+class Endpoints(Section):
+    """Addresses (`host:port`, without TLS) that stand in for Google's own."""
+
+    run: str
+    logging: str
+    monitoring: str
+
+
+class Target(Section):
+    """The service under validation."""
+
+    project: Name
+    region: Name
+    service: Name
+    endpoints: Endpoints | Literal["emulator", "google"] = "google"
+    """`google`, `emulator` (started by itself on this machine), or addresses."""
+    baseline_image: str | None = None
+    """Rehearsal only: deployed first where the emulator has no such service yet."""
+
+    @model_validator(mode="after")
+    def _baseline_image_is_for_rehearsals(self) -> Target:
+        if self.baseline_image and self.endpoints == "google":
+            raise ValueError("baseline_image is for rehearsals: on google, deploy the baseline yourself")
+        return self
+
+
+class Candidate(Section):
+    """What is deployed: an image, or a command of the team's own that deploys."""
+
+    image: str | None = None
+    command: tuple[str, ...] = ()
+    """Argument list; templates: {project} {region} {service}."""
+    cwd: str = "."
+    """Folder of the command, relative to the plan file."""
+    revision_pattern: str = r"(?im)^revision id:\s*(?P<revision>[a-z][a-z0-9-]+)\s*$"
+    """Regular expression with a group `revision`, searched in the command's output."""
+    env: Environment = {}
+    """Environment of the container (for `image`) or added to the command's."""
+    ready_timeout_s: Seconds = 300
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Candidate:
+        if bool(self.image) == bool(self.command):
+            raise ValueError("give either image or command")
+        return self
+
+
+class Rollout(Section):
+    """How traffic moves."""
+
+    strategy: Literal["tag", "direct"] = "tag"
+    """`tag`: the candidate is tested at 0 % by a URL of its own. `direct`: it takes all traffic at once."""
+    candidate_tag: Name = "candidate"
+    baseline_tag: Name = "baseline"
+    steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (10, 50, 100)
+    """Percentages that `runbook promote` goes through; health is probed after each."""
+    on_rollback: Literal["automatic", "ask", "never"] = "ask"
+    """Whether a ROLLBACK verdict is carried out by the run itself."""
+    rollback_command: tuple[str, ...] = ()
+    """The team's own rollback; templates: {project} {region} {service} {baseline_revision}.
+    Empty: by the API."""
+
+    @model_validator(mode="after")
+    def _steps_end_at_100(self) -> Rollout:
+        if not self.steps or self.steps[-1] != 100 or list(self.steps) != sorted(set(self.steps)):
+            raise ValueError("steps must grow and end at 100")
+        return self
+
+
+class Logs(Section):
+    """Which log entries are read."""
+
+    filter: str = ""
+    """More conditions in the Logging query language; joined by AND."""
+    settle_s: float = Field(default=15, ge=0, le=600)
+    """Entries may arrive this late; logs are complete up to the read time less this."""
+    lookback_days: float = Field(default=14, gt=0, le=400)
+    """How far back the baseline's start-up is looked for."""
+    max_entries: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Entries read for each revision at most."""
+
+
+class Suite(Section):
+    """Somebody's tests: pytest node ids, or any command."""
+
+    title: str = ""
+    pytest: tuple[str, ...] = ()
+    """pytest arguments: node ids, files, options."""
+    command: tuple[str, ...] = ()
+    """Argument list; templates as in `env`, and {junit} for the report file it should write."""
+    cwd: str = "."
+    """Working folder, relative to the plan file."""
+    env: Environment = {}
+    """Templates: {candidate_url} {candidate_ws_url} {baseline_url} {run_id}."""
+    timeout_s: Seconds = 600
+    must_reach_candidate: bool = True
+    """Believe a pass only if the candidate's request log shows requests in the suite's window."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Suite:
+        if bool(self.pytest) == bool(self.command):
+            raise ValueError("give either pytest or command")
+        return self
+
+
+class Auth(Section):
+    """How a probe logs in. Secrets are named by environment variable, never written here."""
+
+    login_path: str = "/auth/login"
+    user: str = "probe-{n}@example.test"
+    """{n} is the number of the simulated user."""
+    password_env: str | None = None
+    """Environment variable that holds the password of the test users."""
+    token_field: str = "access_token"  # noqa: S105 - the name of a field
+
+
+class Protocol(Section):
+    """The chat protocol on the WebSocket."""
+
+    path: str = "/ws"
+    subprotocols: tuple[str, ...] = ("jwt-auth", "jwt.{token_base64url}")
+    """Offered on the handshake; templates: {token} {token_base64url}."""
+    headers: dict[str, str] = {}
+    """Sent on the handshake; templates as in `subprotocols`."""
+    greeting: str | None = "connection_ready"
+    """Type of the frame that the server sends first; null for none."""
+    message: dict[str, Any] = {
+        "type": "chat_message",
+        "data": {"content": "{content}", "agent": "{agent}", "thread_id": None},
+    }
+    """What a probe sends; templates: {content} {agent}."""
+    events: tuple[str, ...] = Field(
+        default=("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed"),
+        min_length=1,
+    )
+    """Types of the answer's events, in order; the last one ends the answer."""
+    failure_events: tuple[str, ...] = ("agent_error", "error")
+    """Types that end the answer as failed."""
+    required_fields: tuple[str, ...] = (
+        "type", "data", "message_id", "run_id", "thread_id", "user_id", "session_id", "timestamp", "sequence",
+    )  # fmt: skip
+    answer_field: str = "data.response"
+    """Dotted path of the answer's text in the final event."""
+
+
+class Health(Section):
+    """The health endpoint."""
+
+    path: str = "/health"
+    polls: int = Field(default=10, ge=1, le=1000)
+    """Requests to it, spread over the probes' time."""
+    components_field: str = "components"
+    """Object of component name to `{"status": …}`."""
+    healthy: tuple[str, ...] = ("healthy", "ok")
+    sessions_field: str = "sessions.active"
+    """Dotted path of the number of open sessions."""
+
+
+class Load(Section):
+    """Sessions that arrive by themselves (open model, Poisson), half of them on the baseline."""
+
+    sessions: int = Field(default=40, ge=1, le=100_000)
+    """Sessions on each revision."""
+    rate_per_s: float = Field(default=8, gt=0, le=1000)
+    """Mean arrivals a second on each revision."""
+    http_paths: tuple[str, ...] = ()
+    """Plain GET requests that each session makes with its token after its answer."""
+    seed: int = 891
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts other than this machine that may be loaded."""
+
+
+class Probes(Section):
+    """Our own sessions against candidate and baseline."""
+
+    auth: Auth = Auth()
+    protocol: Protocol = Protocol()
+    health: Health = Health()
+    agents: tuple[str, ...] = Field(default=("triage",), min_length=1)
+    """Kinds of agent; the first is the one that ordinary sessions ask for."""
+    connect_timeout_s: Seconds = 40
+    answer_timeout_s: Seconds = 75
+    golden_path_sessions: int = Field(default=5, ge=1, le=1000)
+    concurrent_users: int = Field(default=8, ge=2, le=1000)
+    """Users of the isolation and session probes, connected at the same time."""
+    rounds: int = Field(default=2, ge=1, le=1000)
+    """Messages of each concurrent user."""
+    starts_per_agent: int = Field(default=6, ge=1, le=1000)
+    load: Load = Load()
+
+
+class Metrics(Section):
+    """Reading of Cloud Monitoring."""
+
+    settle_s: float = Field(default=180, ge=0, le=3600)
+    """Points arrive this late; waited after the load."""
+    drain_s: float = Field(default=2, ge=0, le=600)
+    """Wait between the last session's end and the count of sessions still open."""
+    idle_s: float = Field(default=60, ge=0, le=3600)
+    """Quiet time before and after the load, for memory samples."""
+
+
+class BaselineBound(Section):
+    """Candidate against baseline; exactly one of the two."""
+
+    at_most_increase: float | None = None
+    """Candidate less baseline, in the metric's unit."""
+    at_most_ratio: float | None = Field(default=None, gt=0)
+    """Candidate divided by baseline."""
+
+    @model_validator(mode="after")
+    def _one(self) -> BaselineBound:
+        if (self.at_most_increase is None) == (self.at_most_ratio is None):
+            raise ValueError("give either at_most_increase or at_most_ratio")
+        return self
+
+
+class Criterion(Section):
+    """One thing that must hold."""
+
+    id: Name
+    title: str
+    group: str = "functionality"
+    metric: str
+    at_most: float | None = None
+    at_least: float | None = None
+    baseline: BaselineBound | None = None
+    """Bound relative to the baseline; holds in addition to the absolute one."""
+    critical: bool = True
+    """A failure means ROLLBACK; otherwise it means INVESTIGATE."""
+    min_samples: int = Field(default=1, ge=1)
+    """With fewer, a value within its bounds is INCONCLUSIVE."""
+    failure_limit: int = Field(default=0, ge=0)
+    """Attempts that the service may end without a value, at most."""
+    must_have_data: bool = False
+    """No data is a FAIL rather than INCONCLUSIVE."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Criterion:
+        if self.at_most is None and self.at_least is None and self.baseline is None:
+            raise ValueError("give at_most, at_least or baseline")
+        return self
+
+
+class Regression(Section):
+    """A failure before the fix: the criterion that shows it must fail on the baseline and pass now."""
+
+    id: Name
+    title: str
+    criterion: Name
+
+
+class Report(Section):
+    """Where the record goes."""
+
+    folder: str = "outputs"
+    """Folder of the run folders, relative to the project's root."""
+
+
+class Plan(Section):
+    """One validation."""
+
+    issue: Issue
+    target: Target
+    candidate: Candidate
+    rollout: Rollout = Rollout()
+    logs: Logs = Logs()
+    suites: dict[Name, Suite] = {}
+    probes: Probes = Probes()
+    metrics: Metrics = Metrics()
+    criteria: tuple[Criterion, ...] = Field(min_length=1)
+    regressions: tuple[Regression, ...] = ()
+    report: Report = Report()
+
+    def metric_names(self) -> tuple[str, ...]:
+        """Return every metric that a criterion of this plan may name."""
+        return (*METRICS, *(suite_metric(suite) for suite in self.suites))

@@ -1,0 +1,220 @@
+"""Say what steps need of the world: narrow Protocols that adapters implement and tests can stand in for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pandas as pd
+
+from runbook_lib.clock import Clock
+from runbook_lib.evidence import EventSeen, RevisionState, Role, ServiceState, Session, TrafficShare, Window
+
+
+class CloudRun(Protocol):
+    """One Cloud Run service."""
+
+    def service(self) -> ServiceState:
+        """Return the service as it is now.
+
+        Raises:
+            NotFound: If there is no such service.
+        """
+        ...
+
+    def revision(self, name: str) -> RevisionState:
+        """Return one revision of the service."""
+        ...
+
+    def revisions(self) -> tuple[RevisionState, ...]:
+        """Return the service's revisions, newest first."""
+        ...
+
+    def create(self, image: str, timeout_s: float) -> ServiceState:
+        """Create the service with all traffic on its first revision and wait until it is ready."""
+        ...
+
+    def deploy(self, image: str, env: dict[str, str], timeout_s: float) -> str:
+        """Add a revision, leave the traffic table as it is, wait until ready; return its name.
+
+        Raises:
+            RevisionNotReady: If it came into being and did not become ready.
+        """
+        ...
+
+    def set_traffic(self, shares: Sequence[TrafficShare]) -> ServiceState:
+        """Replace the traffic table (`url` is ignored) and wait until it is served."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogQuery:
+    """Which entries are asked for; `end` is not included."""
+
+    revision: str
+    start: datetime
+    end: datetime
+    extra_filter: str = ""
+    limit: int = 20_000
+
+
+class Logs(Protocol):
+    """Cloud Logging, for one service."""
+
+    def read(self, query: LogQuery) -> pd.DataFrame:
+        """Return one row per log entry, oldest first.
+
+        Columns: `time` (UTC), `severity` (name), `revision`, `log` (last part of the log's name, e.g.
+        `stdout`, `requests`), `message`, `status` (HTTP status or NA), `latency_s` (float or NaN),
+        `user_agent`, `trace`, `insert_id`.
+        """
+        ...
+
+
+MetricType = Literal[
+    "request_count", "request_latencies", "container/memory/utilizations", "container/startup_latencies"
+]
+
+
+class Monitoring(Protocol):
+    """Cloud Monitoring, for one service."""
+
+    def read(self, metric: MetricType, window: Window) -> pd.DataFrame:
+        """Return one row per point, oldest first.
+
+        Columns: `time` (end of the point's interval, UTC), `revision`, `value` (a distribution's mean, in the
+        metric's own unit: count, ms, ratio of the limit, ms), `count` (a distribution's samples, else 1),
+        `label` (`response_code_class` of request_count, else empty).
+        """
+        ...
+
+
+AnswerStatus = Literal["answered", "answer_timeout", "closed", "agent_error", "protocol_violation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back for one message.
+
+    Attributes:
+        answer_s: Seconds from sending to the final event; None unless `answered`.
+        events: Every frame in order of arrival.
+        violations: What broke the event contract, in words; empty for a clean answer.
+        text: Everything received, joined, for the search of other users' marks.
+        detail: What went wrong, in words.
+    """
+
+    status: AnswerStatus
+    answer_s: float | None
+    events: tuple[EventSeen, ...]
+    violations: tuple[str, ...]
+    text: str
+    detail: str = ""
+
+
+class ChatSession(Protocol):
+    """An open WebSocket session. `session_id` is empty where the server gave none."""
+
+    session_id: str
+
+    async def chat(self, content: str, agent: str) -> Answer:
+        """Send one message and collect its answer; what goes wrong is told in it, not raised."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; never raises."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpReply:
+    """An HTTP answer; `status` is None where there was none, `json` is None where the body is none."""
+
+    status: int | None
+    json: object
+    elapsed_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadJob:
+    """Sessions to be made on candidate and baseline, interleaved, arriving by themselves (Poisson).
+
+    Attributes:
+        urls: Base URL of each role that is loaded.
+        sessions: Sessions for each role.
+        rate_per_s: Mean arrivals a second for each role.
+        http_paths: GET requests that each session makes after its answer.
+        seed: Seed of the arrival times.
+    """
+
+    urls: dict[Role, str]
+    sessions: int
+    rate_per_s: float
+    http_paths: tuple[str, ...]
+    seed: int
+
+
+class Agents(Protocol):
+    """A client of the chat service, by the plan's protocol."""
+
+    async def login(self, base_url: str, user: str) -> str:
+        """Return a token for `user`.
+
+        Raises:
+            HandshakeRejected: If the service refuses or does not answer.
+        """
+        ...
+
+    async def connect(self, base_url: str, token: str) -> ChatSession:
+        """Open a WebSocket session; the greeting, if the plan has one, has been received.
+
+        Raises:
+            HandshakeRejected: If the handshake is refused or the connection is lost in it.
+            TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
+        """
+        ...
+
+    async def get(self, base_url: str, path: str, token: str = "") -> HttpReply:
+        """Make one GET request; what goes wrong is told in the reply, not raised."""
+        ...
+
+    async def load(self, job: LoadJob) -> tuple[Session, ...]:
+        """Make all sessions of `job` and return one record each, in order of their intended start."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandResult:
+    """How a command ended. `exit_code` is None when it was ended at its time limit. `output` is redacted."""
+
+    exit_code: int | None
+    output: str
+    window: Window
+
+
+class Commands(Protocol):
+    """Runs the plan's own commands."""
+
+    def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], timeout_s: float) -> CommandResult:
+        """Run a command; at the time limit its whole process tree is ended.
+
+        Raises:
+            CommandFailed: If it cannot be started at all.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything that a step may reach."""
+
+    cloud_run: CloudRun
+    logs: Logs
+    monitoring: Monitoring
+    agents: Agents
+    commands: Commands
+    clock: Clock
