@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 
 class Record(BaseModel):
@@ -26,7 +26,10 @@ def _outcome(value: Any) -> Any:
 
 
 OutcomeField = Annotated[
-    Outcome, BeforeValidator(_outcome), PlainSerializer(lambda o: o.name, return_type=str)
+    Outcome,
+    BeforeValidator(_outcome),
+    PlainSerializer(lambda o: o.name, return_type=str),
+    WithJsonSchema({"type": "string", "enum": list(Outcome.__members__)}),
 ]
 """An `Outcome` that files spell by its name."""
 
@@ -67,7 +70,7 @@ class Measurement(Record):
     metric: str
     role: Role
     unit: str
-    value: float | None
+    value: float | None = Field(allow_inf_nan=False)
     samples: int = Field(ge=0)
     failed: int = Field(default=0, ge=0)
     missing: int = Field(default=0, ge=0)
@@ -95,12 +98,19 @@ class TrafficShare(Record):
 
 
 class RevisionState(Record):
-    """A revision as the cloud describes it. `ready` is None while the cloud has not decided."""
+    """A revision as the cloud describes it.
+
+    Attributes:
+        ready: None while the cloud has not decided.
+        settled: When that was decided, i.e. the Ready condition's last change; None before.
+        memory_limit_mib: Memory limit of its first container; None where it has none.
+    """
 
     name: str
     image: str
     created: datetime
     ready: bool | None
+    settled: datetime | None = None
     message: str = ""
     memory_limit_mib: float | None = None
 

@@ -317,6 +317,12 @@ class Plan(Section):
     regressions: tuple[Regression, ...] = ()
     report: Report = Report()
 
+    @model_validator(mode="after")
+    def _something_is_critical(self) -> Plan:
+        if not any(criterion.critical for criterion in self.criteria):
+            raise ValueError("at least one criterion must be critical")
+        return self
+
     def metric_names(self) -> tuple[str, ...]:
         """Return every metric that a criterion of this plan may name."""
         return (*METRICS, *(suite_metric(suite) for suite in self.suites))

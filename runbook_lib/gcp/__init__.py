@@ -1,0 +1,35 @@
+"""Reach Cloud Run, Cloud Logging and Cloud Monitoring by Google's own clients, or an emulator by the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runbook_lib.gcp.channels import channel_to
+from runbook_lib.gcp.cloud_logging import CloudLogging
+from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
+from runbook_lib.gcp.cloud_run import CloudRunService
+from runbook_lib.plan import Endpoints, Target
+
+__all__ = ["Cloud", "connect"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """The three APIs, bound to one service."""
+
+    run: CloudRunService
+    logging: CloudLogging
+    monitoring: CloudMonitoring
+
+
+def connect(target: Target, endpoints: Endpoints | None) -> Cloud:
+    """Return adapters for `target`: at `endpoints` without TLS, or on Google Cloud for None."""
+    if endpoints is None:
+        return Cloud(
+            run=CloudRunService(target), logging=CloudLogging(target), monitoring=CloudMonitoring(target)
+        )
+    return Cloud(
+        run=CloudRunService(target, channel_to(endpoints.run)),
+        logging=CloudLogging(target, channel_to(endpoints.logging)),
+        monitoring=CloudMonitoring(target, channel_to(endpoints.monitoring)),
+    )

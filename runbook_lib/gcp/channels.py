@@ -1,0 +1,70 @@
+"""Open channels to an emulator and turn the vendor's errors into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+import stamina
+from google.api_core import exceptions as vendor
+from google.auth.exceptions import GoogleAuthError
+
+from runbook_lib.errors import CloudError, CloudUnavailable, NotFound, PermissionDenied, QuotaExceeded
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_S = 30.0
+_ATTEMPTS = 4
+_HINT_UNAVAILABLE = "check the network and the endpoint, then run the step again"
+_KINDS: dict[str, tuple[type[CloudError], str]] = {
+    "UNAVAILABLE": (CloudUnavailable, _HINT_UNAVAILABLE),
+    "DEADLINE_EXCEEDED": (CloudUnavailable, _HINT_UNAVAILABLE),
+    "NOT_FOUND": (NotFound, "check project, region and service in the plan"),
+    "PERMISSION_DENIED": (PermissionDenied, "grant the roles that docs/google-cloud.md lists"),
+    "UNAUTHENTICATED": (PermissionDenied, "run gcloud auth application-default login"),
+    "RESOURCE_EXHAUSTED": (QuotaExceeded, "wait a minute, or raise the quota, then run the step again"),
+}
+
+
+def channel_to(address: str) -> grpc.Channel:
+    """Return a channel without TLS to `host:port`, for messages of any size."""
+    return grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
+
+
+def ask(call: str, resource: str, question: Callable[[], T]) -> T:
+    """Return the answer to a call that changes nothing; it is repeated while the API is unavailable.
+
+    Raises:
+        CloudError: The kind that fits the API's answer.
+    """
+    attempts = stamina.retry_context(on=CloudUnavailable, attempts=_ATTEMPTS, timeout=None, wait_max=4)
+    for attempt in attempts:
+        with attempt:
+            return act(call, resource, question)
+    raise AssertionError("stamina returns or raises")
+
+
+def act(call: str, resource: str, question: Callable[[], T]) -> T:
+    """Make a call once, for it may change something.
+
+    Raises:
+        CloudError: The kind that fits the API's answer.
+    """
+    try:
+        return question()
+    except vendor.RetryError as error:
+        raise CloudUnavailable(call, resource, "no answer in time", _HINT_UNAVAILABLE) from error
+    except vendor.GoogleAPICallError as error:
+        raise translated(call, resource, error) from error
+    except GoogleAuthError as error:
+        raise PermissionDenied(
+            call, resource, "no credentials", "run gcloud auth application-default login"
+        ) from error
+
+
+def translated(call: str, resource: str, error: vendor.GoogleAPICallError) -> CloudError:
+    """Return our error for the vendor's."""
+    status = error.grpc_status_code.name if error.grpc_status_code else str(error.code)
+    kind, hint = _KINDS.get(status, (CloudError, "see the message"))
+    return kind(call, resource, f"{status} ({error.message})", hint)

@@ -1,0 +1,45 @@
+"""Say whether a value is within a criterion's bounds, and put the bounds into words."""
+
+from __future__ import annotations
+
+from runbook_lib.plan import BaselineBound, Criterion
+
+
+def bound_text(criterion: Criterion) -> str:
+    """Return the bounds as a person writes them, e.g. `≤ 0.05 and ≤ baseline + 0.01`."""
+    parts = []
+    if criterion.at_least is not None:
+        parts.append(f"≥ {criterion.at_least:g}")
+    if criterion.at_most is not None:
+        parts.append(f"≤ {criterion.at_most:g}")
+    if criterion.baseline is not None:
+        parts.append(_baseline_text(criterion.baseline))
+    return " and ".join(parts)
+
+
+def absolute_breach(criterion: Criterion, value: float) -> str:
+    """Return in words how `value` breaks an absolute bound, or an empty text if it does not."""
+    if criterion.at_most is not None and value > criterion.at_most:
+        return f"{value:g} is above {criterion.at_most:g}"
+    if criterion.at_least is not None and value < criterion.at_least:
+        return f"{value:g} is below {criterion.at_least:g}"
+    return ""
+
+
+def baseline_breach(bound: BaselineBound, value: float, baseline: float) -> str:
+    """Return in words how `value` breaks a bound relative to `baseline`, or an empty text."""
+    if value <= _limit(bound, baseline):
+        return ""
+    return f"{value:g} is above {_baseline_text(bound)} (baseline {baseline:g})"
+
+
+def _limit(bound: BaselineBound, baseline: float) -> float:
+    if bound.at_most_ratio is not None:
+        return baseline * bound.at_most_ratio
+    return baseline + (bound.at_most_increase or 0)
+
+
+def _baseline_text(bound: BaselineBound) -> str:
+    if bound.at_most_ratio is not None:
+        return f"≤ baseline × {bound.at_most_ratio:g}"
+    return f"≤ baseline + {bound.at_most_increase:g}"

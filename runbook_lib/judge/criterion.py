@@ -1,0 +1,111 @@
+"""Judge one criterion by its measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runbook_lib.catalogue import describe
+from runbook_lib.evidence import CriterionResult, Measurement, Outcome
+from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text
+from runbook_lib.plan import Criterion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """An outcome with the reason for it, in one sentence."""
+
+    outcome: Outcome
+    reason: str
+
+
+def judge_criterion(
+    criterion: Criterion, candidate: Measurement | None, baseline: Measurement | None, unseen: str
+) -> CriterionResult:
+    """Return the outcome of one criterion, with everything that a reader needs to check it.
+
+    Args:
+        criterion: What must hold.
+        candidate: Its metric on the candidate; None where its step left no evidence.
+        baseline: The same on the baseline; None likewise.
+        unseen: Why there is no evidence, for the reason's text.
+    """
+    finding = find(criterion, candidate, baseline, unseen)
+    metric = describe(criterion.metric)
+    observed = candidate.value if candidate else None
+    before = baseline.value if baseline else None
+    return CriterionResult(
+        id=criterion.id,
+        title=criterion.title,
+        group=criterion.group,
+        outcome=finding.outcome,
+        critical=criterion.critical,
+        metric=criterion.metric,
+        observed=observed,
+        unit=metric.unit,
+        bound=bound_text(criterion),
+        baseline=before,
+        effect=None if observed is None or before is None else observed - before,
+        samples=candidate.samples if candidate else 0,
+        reason=finding.reason,
+        evidence=candidate.evidence if candidate else (),
+        cell=metric.cell,
+    )
+
+
+def find(
+    criterion: Criterion, candidate: Measurement | None, baseline: Measurement | None, unseen: str
+) -> Finding:
+    """Return the finding: what is known to be bad first, then what is not known, and only then PASS."""
+    if candidate is None:
+        return Finding(outcome=Outcome.ERROR, reason=f"not observed: {unseen}")
+    return (
+        _failed_attempts(criterion, candidate)
+        or _no_data(criterion, candidate)
+        or _breach(criterion, candidate, baseline)
+        or _too_little(criterion, candidate, baseline)
+        or Finding(outcome=Outcome.PASS, reason=_within(candidate))
+    )
+
+
+def _failed_attempts(criterion: Criterion, candidate: Measurement) -> Finding | None:
+    if candidate.failed <= criterion.failure_limit:
+        return None
+    reason = f"{candidate.failed} attempt(s) ended without a value, at most {criterion.failure_limit} may"
+    return Finding(outcome=Outcome.FAIL, reason=_with_note(reason, candidate))
+
+
+def _no_data(criterion: Criterion, candidate: Measurement) -> Finding | None:
+    if candidate.value is not None and candidate.samples > 0:
+        return None
+    outcome = Outcome.FAIL if criterion.must_have_data else Outcome.INCONCLUSIVE
+    return Finding(outcome=outcome, reason=_with_note("no data", candidate))
+
+
+def _breach(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> Finding | None:
+    value = candidate.value
+    if value is None:
+        return None
+    text = absolute_breach(criterion, value)
+    before = baseline.value if baseline else None
+    if not text and criterion.baseline is not None and before is not None:
+        text = baseline_breach(criterion.baseline, value, before)
+    return Finding(outcome=Outcome.FAIL, reason=_with_note(text, candidate)) if text else None
+
+
+def _too_little(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> Finding | None:
+    reason = ""
+    if criterion.baseline is not None and (baseline is None or baseline.value is None):
+        reason = "no baseline to compare with" + (f": {baseline.note}" if baseline and baseline.note else "")
+    elif candidate.samples < criterion.min_samples:
+        reason = f"only {candidate.samples} sample(s), at least {criterion.min_samples} are needed"
+    elif candidate.missing:
+        reason = _with_note(f"{candidate.missing} observation(s) are missing", candidate)
+    return Finding(outcome=Outcome.INCONCLUSIVE, reason=reason) if reason else None
+
+
+def _within(candidate: Measurement) -> str:
+    return f"{candidate.value:g} {candidate.unit} over {candidate.samples} sample(s), within the bound"
+
+
+def _with_note(reason: str, measurement: Measurement) -> str:
+    return f"{reason}: {measurement.note}" if measurement.note else reason

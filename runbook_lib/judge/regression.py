@@ -1,0 +1,35 @@
+"""Say of each failure that the fix must remove whether it was there before and is gone now."""
+
+from __future__ import annotations
+
+from runbook_lib.evidence import Measurement, Outcome, RegressionResult
+from runbook_lib.judge.criterion import find
+from runbook_lib.plan import Criterion, Regression
+
+
+def judge_regression(
+    regression: Regression, criterion: Criterion, baseline: Measurement | None, after: Outcome
+) -> RegressionResult:
+    """Hold the baseline against the criterion's absolute bound, and compare with the candidate's outcome."""
+    alone = criterion.model_copy(update={"baseline": None})
+    before = find(alone, baseline, None, "the baseline was not measured").outcome
+    return RegressionResult(
+        id=regression.id,
+        title=regression.title,
+        criterion=criterion.id,
+        before=before,
+        after=after,
+        reading=_reading(before, after),
+    )
+
+
+def _reading(before: Outcome, after: Outcome) -> str:
+    if after is Outcome.FAIL:
+        return "fails still" if before is Outcome.FAIL else "fails now"
+    if after is not Outcome.PASS:
+        return "not proven: the candidate was not observed well enough"
+    if before is Outcome.FAIL:
+        return "failed before, passes now"
+    if before is Outcome.PASS:
+        return "passed before: the fix was not exercised"
+    return "passes now; the baseline was not observed well enough"

@@ -1,0 +1,219 @@
+"""Keep the files of one run: evidence, tables and the ledger, each written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import pandas as pd
+from pydantic import ValidationError
+
+from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
+from runbook_lib.evidence import Record
+from runbook_lib.plan import Plan
+from runbook_lib.plan_file import dump_plan, load_plan
+
+R = TypeVar("R", bound=Record)
+
+Event = Literal[
+    "run started", "step started", "step done", "step failed", "act intended", "act done", "run ended"
+]
+
+
+class LedgerEntry(Record):
+    """One line of the ledger.
+
+    Attributes:
+        step: Step or notebook it is about; empty for the run itself.
+        detail: What is about to be done, what came of it, or the error's text.
+        error: Name of the error's class, for `step failed`.
+        exit_code: What the error means to a shell, for `step failed`; the run's own for `run ended`.
+    """
+
+    time: datetime
+    event: Event
+    step: str = ""
+    detail: str = ""
+    error: str = ""
+    exit_code: int | None = None
+
+
+class RunFolder:
+    """The folder of one run. Its name is the run's id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_id = path.resolve().name
+
+    @classmethod
+    def create(cls, root: Path, run_id: str, plan: Plan) -> RunFolder:
+        """Make the folder below `root` with the plan in it.
+
+        Raises:
+            RunbookError: If it cannot be made.
+        """
+        folder = cls(root / run_id)
+        try:
+            for name in ("evidence", "notebooks"):
+                (folder.path / name).mkdir(parents=True)
+        except OSError as error:
+            raise RunbookError(
+                f"{folder.path} cannot be made ({error.strerror}): give another report.folder"
+            ) from error
+        folder.write_text("plan.yaml", dump_plan(plan))
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Return an existing run folder.
+
+        Raises:
+            PlanError: If `path` is none.
+        """
+        if not (path / "plan.yaml").is_file():
+            raise PlanError(f"{path} is no run folder: it has no plan.yaml", field="run")
+        return cls(path)
+
+    def plan(self) -> Plan:
+        """Return the run's plan, as resolved when the run began."""
+        return load_plan(self.path / "plan.yaml")
+
+    def write_evidence(self, name: str, record: Record) -> None:
+        """Write `evidence/NAME.json`."""
+        self.write_text(f"evidence/{name}.json", record.model_dump_json(indent=1, by_alias=True) + "\n")
+
+    def read_evidence(self, name: str, kind: type[R]) -> R:
+        """Return `evidence/NAME.json`.
+
+        Raises:
+            MissingEvidence: If it is not there.
+            CorruptEvidence: If it is not a whole `kind`.
+        """
+        return self._read(self.path / "evidence" / f"{name}.json", kind)
+
+    def find_evidence(self, name: str, kind: type[R]) -> R | None:
+        """Return `evidence/NAME.json`, or None where the step has left none."""
+        return self.read_evidence(name, kind) if self.has_evidence(name) else None
+
+    def has_evidence(self, name: str) -> bool:
+        """Say whether `evidence/NAME.json` is there."""
+        return (self.path / "evidence" / f"{name}.json").is_file()
+
+    def write_record(self, name: str, record: Record) -> None:
+        """Write a record as JSON file `name` of the folder itself, e.g. `verdict.json`."""
+        self.write_text(name, record.model_dump_json(indent=1, by_alias=True) + "\n")
+
+    def find_record(self, name: str, kind: type[R]) -> R | None:
+        """Return the record in file `name` of the folder itself, or None where there is none."""
+        return self._read(self.path / name, kind) if (self.path / name).is_file() else None
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write `evidence/NAME.parquet`."""
+        buffer = BytesIO()
+        table.to_parquet(buffer, index=False)
+        self._write(self.path / "evidence" / f"{name}.parquet", buffer.getvalue())
+
+    def find_table(self, name: str) -> pd.DataFrame | None:
+        """Return `evidence/NAME.parquet`, or None where there is none.
+
+        Raises:
+            CorruptEvidence: If it is no Parquet file.
+        """
+        path = self.path / "evidence" / f"{name}.parquet"
+        if not path.is_file():
+            return None
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:  # pyarrow raises several unrelated kinds
+            raise CorruptEvidence(f"{path} is no Parquet file: run the step again ({error})") from error
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write the text file `name` of the folder."""
+        self._write(self.path / name, text.encode())
+
+    def record(self, entry: LedgerEntry) -> None:
+        """Append one line to the ledger; it is on the disk when this returns."""
+        line = entry.model_dump_json(exclude_defaults=True) + "\n"
+        with (self.path / "ledger.jsonl").open("ab") as ledger:
+            ledger.write(line.encode())
+            ledger.flush()
+            os.fsync(ledger.fileno())
+
+    def ledger(self) -> tuple[LedgerEntry, ...]:
+        """Return all entries, oldest first; a last line that was cut off in writing is left out.
+
+        Raises:
+            CorruptEvidence: If any other line is none.
+        """
+        path = self.path / "ledger.jsonl"
+        lines = path.read_bytes().split(b"\n") if path.is_file() else [b""]
+        return tuple(self._ledger_entry(path, number, line) for number, line in enumerate(lines[:-1], 1))
+
+    def write_manifest(self) -> None:
+        """Write `manifest.json`: SHA-256 and size of every other file, by its path."""
+        files = {
+            str(path.relative_to(self.path)): {"sha256": _sha256(path), "bytes": path.stat().st_size}
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and path.name != "manifest.json"
+        }
+        self.write_text("manifest.json", json.dumps({"schema": 1, "files": files}, indent=1) + "\n")
+
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            raise RunbookError(
+                f"{path} cannot be written ({error.strerror}): free the disk or fix its rights, then go on"
+            ) from error
+
+    @staticmethod
+    def _read(path: Path, kind: type[R]) -> R:
+        if not path.is_file():
+            raise MissingEvidence(f"{path} is missing: run its step first")
+        try:
+            return kind.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise CorruptEvidence(f"{path}: {place}: {first['msg']}: run its step again") from None
+
+    @staticmethod
+    def _ledger_entry(path: Path, number: int, line: bytes) -> LedgerEntry:
+        try:
+            return LedgerEntry.model_validate_json(line)
+        except ValidationError as error:
+            raise CorruptEvidence(f"{path}:{number} is no ledger entry: {error.errors()[0]['msg']}") from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
+    with _temporary_beside(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    temporary.chmod(0o644)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

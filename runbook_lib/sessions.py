@@ -1,0 +1,86 @@
+"""Name the sessions that probes and load make, and record how each one ended; makes none itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from runbook_lib.errors import AgentError, TurnTimeout
+from runbook_lib.evidence import Role, Session
+from runbook_lib.ports import Answer
+
+_MARK = re.compile(r"\b(?:candidate|baseline)-[a-z]+(?:-[a-z]+)*-u(\d{1,9})t\d+\b")
+_MOST_FOREIGN_MARKS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One session that is going to be made, with one message.
+
+    Attributes:
+        user_number: The number in the user's name; it also says whose a mark is.
+        turn: Which message of this user it sends, from 1.
+        intended_s: Seconds after the probe's start at which it is meant to start.
+        lag_s: How much later the client was.
+    """
+
+    probe: str
+    role: Role
+    number: int
+    user_number: int
+    user: str
+    agent: str
+    turn: int = 1
+    intended_s: float = 0.0
+    lag_s: float = 0.0
+
+    @property
+    def mark(self) -> str:
+        """The unique text to send, e.g. `candidate-load-u17t1`."""
+        return f"{self.role}-{self.probe}-u{self.user_number}t{self.turn}"
+
+    def login_failed(self, error: AgentError) -> Session:
+        """Return the record of a session that got no token."""
+        return self._session(status="login_failed", detail=str(error))
+
+    def not_connected(self, error: AgentError) -> Session:
+        """Return the record of a session that was not opened."""
+        status = "connect_timeout" if isinstance(error, TurnTimeout) else "handshake_rejected"
+        return self._session(status=status, detail=str(error))
+
+    def ended(self, answer: Answer, *, session_id: str, connect_s: float, detail: str = "") -> Session:
+        """Return the record of a session that was opened; `detail` is trouble outside of the answer."""
+        return self._session(
+            status=answer.status,
+            connect_s=connect_s,
+            answer_s=answer.answer_s,
+            session_id=session_id,
+            foreign_marks=self.foreign_marks(answer.text),
+            violations=answer.violations,
+            events=answer.events,
+            detail=answer.detail or self._echo_missing(answer) or detail,
+        )
+
+    def foreign_marks(self, text: str) -> tuple[str, ...]:
+        """Return the marks of other users in `text`, at most 20, in order of appearance.
+
+        Marks of an earlier run count too: a service may show a user's own past, nobody else's.
+        """
+        found = (match[0] for match in _MARK.finditer(text) if int(match[1]) != self.user_number)
+        return tuple(dict.fromkeys(found))[:_MOST_FOREIGN_MARKS]
+
+    def _echo_missing(self, answer: Answer) -> str:
+        lost = answer.status == "answered" and self.mark not in answer.text
+        return f"the answer does not hold its own mark {self.mark}" if lost else ""
+
+    def _session(self, **outcome: object) -> Session:
+        fields: dict[str, object] = {
+            "probe": self.probe, "role": self.role, "number": self.number, "user": self.user,
+            "agent": self.agent, "mark": self.mark, "intended_s": self.intended_s, "lag_s": self.lag_s,
+        }  # fmt: skip
+        return Session.model_validate(fields | outcome)
+
+
+def user_number(role: Role, index: int) -> int:
+    """Return the number of a role's `index`-th user, from 1; no two roles share one."""
+    return 2 * index + (1 if role == "candidate" else 2)
