@@ -329,6 +329,17 @@ class RollbackEvidence(StepEvidence):
     sessions: tuple[Session, ...] = ()
 
 
+class PromoteEvidence(StepEvidence):
+    """How far the candidate was promoted. `percent` is its share of the traffic when the step ended."""
+
+    candidate: str
+    percent: int
+    traffic: tuple[TrafficShare, ...]
+    complete: bool
+    polls: tuple[HealthPoll, ...] = ()
+    sessions: tuple[Session, ...] = ()
+
+
 class CriterionResult(Record):
     """The judge's word on one criterion; every field of it is in `verdict.json`."""
 

@@ -1,0 +1,176 @@
+"""Read the command line, call the run, show what happens, and return the exit code."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runbook_lib import __version__
+from runbook_lib.errors import PlanError, RunbookError
+from runbook_lib.places import NOTEBOOKS, find_file, project_root
+from runbook_lib.terminal import ProgressLines, say, show_error, show_start, show_status, show_verdict
+
+app = typer.Typer(
+    name="runbook",
+    help="Validate a staged Cloud Run revision: PROCEED_TO_PRODUCTION, INVESTIGATE or ROLLBACK, with proof.",
+    epilog="Exit codes: 0 proceed, 10 investigate, 20 rollback, 2 bad plan or usage, "
+    "3 could not look, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+PlanArgument = Annotated[str, typer.Argument(metavar="PLAN", help="Plan file (YAML).")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Run folder, e.g. outputs/20261123-….")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter", "-p", metavar="NAME=VALUE",
+        help="Set a field of the plan, e.g. candidate=IMAGE or probes.load.sessions=20. Repeatable.",
+    ),
+]  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code; every error of ours is one clear text."""
+    try:
+        app(args=arguments)
+    except RunbookError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+
+
+@app.command()
+def run(
+    plan: PlanArgument,
+    parameter: Parameters = None,
+) -> None:
+    """Run all notebooks of a validation without anybody watching, and end with the verdict."""
+    from runbook_lib.headless import run_notebooks
+    from runbook_lib.run import Run
+
+    root = project_root()
+    begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
+    show_start(begun)
+    with ProgressLines() as watch:
+        code = run_notebooks(begun, watch, root / NOTEBOOKS)
+    show_verdict(begun)
+    raise typer.Exit(code)
+
+
+@app.command()
+def lint(plan: PlanArgument, parameter: Parameters = None) -> None:
+    """Check a plan, with everything it extends, without touching anything."""
+    from runbook_lib.plan_file import load_plan
+    from runbook_lib.plan_notes import notes_on
+
+    checked = load_plan(find_file(plan), parameters_of(parameter or ()))
+    for note in notes_on(checked):
+        say(f"note: {note}")
+    say(f"{plan} is a good plan: {len(checked.criteria)} criteria, {len(checked.suites)} suites")
+
+
+@app.command()
+def status(run: RunArgument) -> None:
+    """Show where a run stands and, asked of the service itself, who gets its traffic."""
+    from runbook_lib.run import open_run
+
+    show_status(open_run(find_file(run)))
+
+
+@app.command()
+def report(run: RunArgument) -> None:
+    """Write the report of a run again from its evidence."""
+    from runbook_lib.run import open_run
+
+    for file in open_run(find_file(run)).write_reports():
+        say(str(file))
+
+
+@app.command()
+def verdict(run: RunArgument) -> None:
+    """Judge a run's evidence again; needs no cloud."""
+    from runbook_lib.run import open_run
+
+    found = open_run(find_file(run))
+    found.judge()
+    found.write_reports()
+    show_verdict(found)
+    raise typer.Exit(found.exit_code())
+
+
+@app.command()
+def promote(
+    run: RunArgument,
+    override: Annotated[
+        str, typer.Option(metavar="REASON", help="Promote against the verdict; the reason is recorded.")
+    ] = "",
+) -> None:
+    """Move the traffic to a run's candidate, step by step, looking at it after each."""
+    from runbook_lib.run import open_run
+
+    found = open_run(find_file(run))
+    done = found.promote(override)
+    found.write_reports()
+    say(f"{done.candidate} serves {done.percent} % of the traffic")
+    raise typer.Exit(0 if done.complete else 20)
+
+
+@app.command()
+def rollback(run: RunArgument) -> None:
+    """Return all traffic to a run's baseline and probe it; safe to repeat."""
+    from runbook_lib.run import open_run
+
+    found = open_run(find_file(run))
+    done = found.roll_back()
+    found.write_reports()
+    proof = "verified by probing" if done.verified else "NOT verified, see the report"
+    say(f"all traffic is on {done.to}: {proof}")
+    raise typer.Exit(0 if done.verified else 3)
+
+
+@app.command()
+def lab() -> None:
+    """Open the notebooks in JupyterLab."""
+    if shutil.which("jupyter-lab", path=str(Path(sys.executable).parent)) is None:
+        raise PlanError("JupyterLab is not installed: pip install 'staging-validation-runbook[lab]'")
+    folder = project_root() / NOTEBOOKS
+    ended = subprocess.run([sys.executable, "-m", "jupyterlab", str(folder / "01_deploy.ipynb")], check=False)
+    raise typer.Exit(ended.returncode)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def emulator(context: typer.Context) -> None:
+    """Start, stop and look at the local Cloud Run: up, down, status, env."""
+    from runbook_lib.local_cloud import emulator_command
+
+    raise typer.Exit(emulator_command(context.args))
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    say(__version__)
+
+
+def parameters_of(given: Sequence[str]) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping; values stay text.
+
+    Raises:
+        PlanError: If one has no name or no `=`.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise PlanError(f"{text!r} is no parameter: write NAME=VALUE", field="--parameter")
+        found[name] = value
+    return found

@@ -1,0 +1,102 @@
+"""Execute the notebooks through papermill, one after the other, without anybody watching."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from runbook_lib.errors import PlanError
+from runbook_lib.run import INTERRUPTED, Run
+from runbook_lib.run_folder import LedgerEntry
+
+OBSERVING = ("01_deploy", "02_logs", "03_tests", "04_metrics")
+REPORT, ROLLBACK = "05_report", "06_rollback"
+_ENDS_THE_LOOKING = ("CloudUnavailable", "CommandFailed", "KeyboardInterrupt")
+_KERNEL_START_LIMIT_S = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What is happening. `failed` is empty for a notebook that is starting or ended well."""
+
+    notebook: str
+    ended: bool = False
+    failed: str = ""
+
+
+Watcher = Callable[[Progress], None]
+
+
+def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
+    """Execute the run's notebooks, judge, report, roll back where verdict and plan say so.
+
+    A notebook that fails does not end the run: the report says what was not seen. Nothing more is observed
+    once the cloud cannot be reached, since what is seen without it proves nothing.
+
+    Args:
+        run: A run that has just been started.
+        watch: Told when a notebook starts and ends.
+        notebooks: Folder of the notebooks.
+
+    Returns:
+        The exit code of the run.
+    """
+    code = INTERRUPTED
+    try:
+        for name in OBSERVING:
+            if not _execute(run, name, watch, notebooks) and _must_stop(run):
+                break
+        _conclude(run, watch, notebooks)
+        code = run.exit_code()
+    finally:
+        run.note("run ended", exit_code=code)
+    run.write_reports()
+    return code
+
+
+def _conclude(run: Run, watch: Watcher, notebooks: Path) -> None:
+    """Judge and report, in the notebook or, should its kernel die, here; then roll back if that is due."""
+    if not _execute(run, REPORT, watch, notebooks):
+        run.judge()
+    verdict = run.verdict()
+    if verdict and verdict.action == "ROLLBACK" and run.plan.rollout.on_rollback == "automatic":
+        _execute(run, ROLLBACK, watch, notebooks, confirm="yes")
+
+
+def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters: str) -> bool:
+    """Execute one notebook into the run folder and say whether it came to its end."""
+    source = notebooks / f"{name}.ipynb"
+    if not source.is_file():
+        raise PlanError(f"no such notebook: {source}", field="notebooks")
+    watch(Progress(notebook=name))
+    failed = ""
+    try:
+        papermill.execute_notebook(
+            source,
+            run.folder.path / "notebooks" / source.name,
+            parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
+            progress_bar=False,
+            start_timeout=_KERNEL_START_LIMIT_S,
+        )
+    except PapermillExecutionError as error:
+        failed = f"{error.ename}: {error.evalue}"
+    except RuntimeError as error:  # nbclient's DeadKernelError, and a kernel that never starts
+        failed = f"the kernel died: {error}"
+        run.note("step failed", step=name, detail=failed, error=type(error).__name__, exit_code=3)
+    watch(Progress(notebook=name, ended=True, failed=failed))
+    return not failed
+
+
+def _must_stop(run: Run) -> bool:
+    """Say whether there is nothing more to observe: no deployment, or no cloud."""
+    failures = [entry for entry in run.folder.ledger() if entry.event == "step failed"]
+    return "deploy" in run.unseen() or any(_ends_the_looking(entry) for entry in failures[-1:])
+
+
+def _ends_the_looking(entry: LedgerEntry) -> bool:
+    return entry.error in _ENDS_THE_LOOKING

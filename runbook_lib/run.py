@@ -1,0 +1,334 @@
+"""Run the steps of one validation: each reads the run folder and leaves its evidence in it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar, cast
+
+import pandas as pd
+
+from runbook_lib import gcp
+from runbook_lib.agent.client import AgentClient
+from runbook_lib.clock import Clock, SystemClock
+from runbook_lib.commands import LocalCommands
+from runbook_lib.errors import PlanError, RunbookError, RunRefused
+from runbook_lib.evidence import (
+    DeployEvidence,
+    LogsEvidence,
+    MetricsEvidence,
+    ProbesEvidence,
+    PromoteEvidence,
+    RollbackEvidence,
+    Session,
+    StepEvidence,
+    SuitesEvidence,
+    Verdict,
+)
+from runbook_lib.judge import judge
+from runbook_lib.local_cloud import endpoints_of, environment_of
+from runbook_lib.plan import Plan
+from runbook_lib.plan_file import load_plan
+from runbook_lib.ports import Ports
+from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
+from runbook_lib.redact import redact, secrets_of
+from runbook_lib.report import write_reports
+from runbook_lib.report.record import RunRecord
+from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
+from runbook_lib.steps.deploy import deploy
+from runbook_lib.steps.logs import read_logs
+from runbook_lib.steps.metrics import measure
+from runbook_lib.steps.probes import observe_probes
+from runbook_lib.steps.promote import promote
+from runbook_lib.steps.rollback import roll_back
+from runbook_lib.steps.suites import run_suites
+
+E = TypeVar("E", bound=StepEvidence)
+
+OBSERVED: dict[str, type[StepEvidence]] = {
+    "deploy": DeployEvidence,
+    "logs": LogsEvidence,
+    "suites": SuitesEvidence,
+    "probes": ProbesEvidence,
+    "metrics": MetricsEvidence,
+}
+"""The steps that observe the candidate, in their order, with the kind of evidence that each leaves."""
+
+EXIT_CODES = {"PROCEED_TO_PRODUCTION": 0, "INVESTIGATE": 10, "ROLLBACK": 20}
+COULD_NOT_LOOK = 3
+INTERRUPTED = 130
+_PACKAGES = ("staging-validation-runbook", "papermill", "websockets", "google-cloud-run")
+
+
+class Run:
+    """One validation.
+
+    Attributes:
+        folder: Everything that is known of it.
+        plan: Its plan, as resolved when it began.
+    """
+
+    def __init__(self, folder: RunFolder, plan: Plan | None = None, clock: Clock | None = None) -> None:
+        self.folder = folder
+        self.plan = plan or folder.plan()
+        self._clock = clock or SystemClock()
+        self._secrets = secrets_of(os.environ)
+
+    @classmethod
+    def start(cls, plan_file: Path, parameters: Mapping[str, str], root: Path) -> Run:
+        """Begin a run in a new folder below `root`.
+
+        Raises:
+            PlanError: If plan or parameters are wrong.
+            RunbookError: If the folder cannot be made.
+        """
+        plan = load_plan(plan_file, parameters)
+        clock = SystemClock()
+        stamp = clock.now().strftime("%Y%m%d-%H%M%S")
+        name = f"issue-{plan.issue.number}" if plan.issue.number else plan.target.service
+        folder = RunFolder.create(root / plan.report.folder, f"{stamp}-{name}-{secrets.token_hex(2)}", plan)
+        run = cls(folder, plan, clock)
+        given = ", ".join(f"{key}={value}" for key, value in parameters.items())
+        run.note("run started", detail=f"{plan_file.name} {given}".strip())
+        return run
+
+    @cached_property
+    def ports(self) -> Ports:
+        """The world as the steps see it; connected on first use."""
+        endpoints = endpoints_of(self.plan.target)
+        cloud = gcp.connect(self.plan.target, endpoints)
+        environment = {**os.environ, **environment_of(endpoints)}
+        return Ports(
+            cloud_run=RecordedCloudRun(cloud.run, self._act),
+            logs=cloud.logging,
+            monitoring=cloud.monitoring,
+            agents=AgentClient(self.plan.probes, f"runbook/{self.folder.run_id}", os.environ),
+            commands=RecordedCommands(LocalCommands(environment, self._clock), self._act),
+            clock=self._clock,
+        )
+
+    def deploy(self) -> DeployEvidence:
+        """Deploy the candidate beside the baseline."""
+        return self._step("deploy", lambda: deploy(self.plan, self.ports))
+
+    def read_logs(self) -> LogsEvidence:
+        """Read both revisions' start-up logs."""
+
+        def act() -> LogsEvidence:
+            seen = read_logs(self.plan, self._deployed(), self.ports)
+            self.folder.write_table("logs", seen.entries.astype({"message": str}))
+            return seen.evidence
+
+        return self._step("logs", act)
+
+    def run_suites(self) -> SuitesEvidence:
+        """Run the plan's suites against the candidate."""
+        return self._step(
+            "suites", lambda: run_suites(self.plan, self._deployed(), self.ports, self.folder.run_id)
+        )
+
+    def probe(self) -> ProbesEvidence:
+        """Make our own sessions on both revisions."""
+
+        def act() -> ProbesEvidence:
+            evidence, sessions = observe_probes(self.plan, self._deployed(), self.ports)
+            self.folder.write_table("probes_sessions", session_table(sessions))
+            return evidence
+
+        return self._step("probes", act)
+
+    def measure(self) -> MetricsEvidence:
+        """Load both revisions and read their series."""
+
+        def act() -> MetricsEvidence:
+            seen = measure(self.plan, self._deployed(), self.ports)
+            self.folder.write_table("load_sessions", session_table(seen.sessions))
+            self.folder.write_table("series", seen.series)
+            return seen.evidence
+
+        return self._step("metrics", act)
+
+    def judge(self) -> Verdict:
+        """Judge what was observed and write `verdict.json`; needs no cloud."""
+        evidence = self.observed()
+        measurements = [found for step in evidence.values() for found in step.measurements]
+        unseen = self.unseen()
+        judgement = judge(self.plan, measurements, unseen)
+        deployed = cast("DeployEvidence | None", evidence.get("deploy"))
+        verdict = Verdict(
+            **vars(judgement),
+            run_id=self.folder.run_id,
+            plan=self.plan.issue.title,
+            service=self.plan.target.service,
+            candidate=deployed.candidate.name if deployed and deployed.candidate else "",
+            baseline=deployed.baseline.name if deployed and deployed.baseline else "",
+            next_command=self._next_command(judgement.action),
+            not_seen=tuple(f"{step}: {why}" for step, why in unseen.items()),
+            started=min((step.window.start for step in evidence.values()), default=self._clock.now()),
+            ended=max((step.window.end for step in evidence.values()), default=self._clock.now()),
+            versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        )
+        self.folder.write_record("verdict.json", verdict)
+        return verdict
+
+    def roll_back(self) -> RollbackEvidence:
+        """Return the traffic to the baseline and probe it; safe to repeat."""
+        return self._step("rollback", lambda: roll_back(self.plan, self._deployed(), self.ports))
+
+    def promote(self, override: str = "") -> PromoteEvidence:
+        """Move the traffic to the candidate.
+
+        Args:
+            override: Why it is promoted against the verdict; recorded in the ledger.
+
+        Raises:
+            RunRefused: If the verdict is not PROCEED_TO_PRODUCTION and there is no override.
+        """
+        verdict = self.verdict()
+        action = verdict.action if verdict else "no verdict"
+        if action != "PROCEED_TO_PRODUCTION" and not override:
+            raise RunRefused(f"the verdict is {action}: promoting needs --override with a reason")
+        if override:
+            self.note("act intended", step="promote", detail=f"promote against {action}: {override}")
+        return self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports))
+
+    def verdict(self) -> Verdict | None:
+        """Return the run's verdict, or None before it was judged."""
+        return self.folder.find_record("verdict.json", Verdict)
+
+    def exit_code(self) -> int:
+        """Return what the run means to a shell: a ROLLBACK outweighs what could not be seen."""
+        verdict = self.verdict()
+        if verdict is None:
+            return COULD_NOT_LOOK
+        code = EXIT_CODES[verdict.action]
+        return COULD_NOT_LOOK if self.unseen() and verdict.action != "ROLLBACK" else code
+
+    def observed(self) -> dict[str, StepEvidence]:
+        """Return the evidence of each observing step that came to its end."""
+        unseen = self.unseen()
+        return {
+            step: self.folder.read_evidence(step, kind)
+            for step, kind in OBSERVED.items()
+            if step not in unseen
+        }
+
+    def unseen(self) -> dict[str, str]:
+        """Return the observing steps that left no evidence, each with the reason."""
+        last = {entry.step: entry for entry in self.folder.ledger() if entry.event.startswith("step ")}
+        return {step: why for step in OBSERVED if (why := self._why_unseen(step, last.get(step)))}
+
+    def record(self) -> RunRecord:
+        """Return everything that the report is made of."""
+        seen = self.observed()
+        return RunRecord(
+            plan=self.plan,
+            run_id=self.folder.run_id,
+            **cast("dict[str, None]", seen),
+            rollback=self.folder.find_evidence("rollback", RollbackEvidence),
+            verdict=self.verdict(),
+            load=self.folder.find_table("load_sessions"),
+            series=self.folder.find_table("series"),
+            errors=tuple(f"{step}: {why}" for step, why in self.unseen().items()),
+            parameters=self._parameters(),
+        )
+
+    def write_reports(self) -> tuple[Path, ...]:
+        """Write the report's files and the manifest over everything."""
+        files = write_reports(self.record(), self.folder.path)
+        self.folder.write_manifest()
+        return files
+
+    def note(
+        self, event: Event, *, step: str = "", detail: str = "", error: str = "", exit_code: int | None = None
+    ) -> None:
+        """Append a line to the ledger, redacted."""
+        self.folder.record(
+            LedgerEntry(
+                time=self._clock.now(),
+                event=event,
+                step=step,
+                detail=redact(detail, self._secrets),
+                error=error,
+                exit_code=exit_code,
+            )
+        )
+
+    def _act(self, event: Event, detail: str) -> None:
+        self.note(event, detail=detail)
+
+    def _step(self, name: str, act: Callable[[], E]) -> E:
+        """Do a step; its end, good or bad, is in the ledger before anybody else hears of it."""
+        self.note("step started", step=name)
+        try:
+            evidence = act()
+            self.ports.cloud_run.service()  # what was seen counts only if the cloud is still there
+            self.folder.write_evidence(name, evidence)
+        except BaseException as error:
+            self.note(
+                "step failed",
+                step=name,
+                detail=str(error) or type(error).__name__,
+                error=type(error).__name__,
+                exit_code=_exit_code_of(error),
+            )
+            raise
+        self.note("step done", step=name)
+        return evidence
+
+    def _deployed(self) -> DeployEvidence:
+        return self.folder.read_evidence("deploy", DeployEvidence)
+
+    def _why_unseen(self, step: str, last: LedgerEntry | None) -> str:
+        if last is None:
+            return "was not run"
+        if last.event == "step failed":
+            return f"could not look: {last.detail}"
+        if last.event == "step started":
+            return "did not come to its end"
+        return "" if self.folder.has_evidence(step) else "its evidence is gone"
+
+    def _next_command(self, action: str) -> str:
+        here = os.path.relpath(self.folder.path)
+        commands = {"PROCEED_TO_PRODUCTION": "promote", "ROLLBACK": "rollback"}
+        return f"runbook {commands.get(action, 'status')} {here}"
+
+    def _parameters(self) -> dict[str, str]:
+        started = next((entry.detail for entry in self.folder.ledger() if entry.event == "run started"), "")
+        plan, _, given = started.partition(" ")
+        pairs = (pair.partition("=") for pair in given.split(", ") if pair)
+        return {"plan": plan} | {name: value for name, _, value in pairs}
+
+
+def session_table(sessions: Iterable[Session]) -> pd.DataFrame:
+    """Return one row per session; columns are the fields of `evidence.Session`."""
+    rows = [session.model_dump() for session in sessions]
+    table = pd.DataFrame(rows, columns=list(Session.model_fields))
+    return table.astype({"connect_s": float, "answer_s": float})
+
+
+def open_run(path: Path) -> Run:
+    """Return an existing run.
+
+    Raises:
+        PlanError: If there is none at `path`.
+    """
+    if not path.is_dir():
+        raise PlanError(f"no such run folder: {path}", field="run")
+    return Run(RunFolder.open(path))
+
+
+def latest_run(root: Path) -> Path | None:
+    """Return the newest run folder below `root`, by its name, or None."""
+    return max((path.parent for path in root.glob("*/plan.yaml")), default=None)
+
+
+def _exit_code_of(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return error.exit_code if isinstance(error, RunbookError) else COULD_NOT_LOOK

@@ -1,0 +1,60 @@
+"""Probe candidate and baseline with users of our own: health, golden path, concurrent users, agent starts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from runbook_lib.evidence import DeployEvidence, ProbesEvidence, Role, Session, Window
+from runbook_lib.plan import Plan
+from runbook_lib.ports import Ports
+from runbook_lib.steps.prober import Prober, Seen
+from runbook_lib.steps.probes_measure import bad_sessions, measure
+from runbook_lib.steps.waiting import run_to_end
+
+_BAD_SESSIONS_KEPT = 40
+
+
+def observe_probes(
+    plan: Plan, deploy: DeployEvidence, ports: Ports
+) -> tuple[ProbesEvidence, tuple[Session, ...]]:
+    """Probe both revisions at the same time; return the evidence and every session made."""
+    return run_to_end(probe(plan, deploy, ports))
+
+
+async def probe(
+    plan: Plan, deploy: DeployEvidence, ports: Ports
+) -> tuple[ProbesEvidence, tuple[Session, ...]]:
+    """Do what `observe_probes` does, from within a running loop."""
+    started = ports.clock.now()
+    both = await asyncio.gather(*(_look(role, plan, deploy, ports) for role in ("candidate", "baseline")))
+    window = Window(start=started, end=ports.clock.now())
+    evidence = ProbesEvidence(
+        window=window,
+        measurements=tuple(each for seen in both for each in measure(plan.probes, seen, window)),
+        notes=tuple(seen.absent for seen in both if seen.absent),
+        polls=tuple(poll for seen in both for poll in seen.polls),
+        bad_sessions=tuple(bad for seen in both for bad in bad_sessions(seen)[:_BAD_SESSIONS_KEPT]),
+        example=_example(both[0]),
+    )
+    return evidence, tuple(session for seen in both for session in seen.sessions)
+
+
+async def _look(role: Role, plan: Plan, deploy: DeployEvidence, ports: Ports) -> Seen:
+    url = deploy.candidate_url if role == "candidate" else deploy.baseline_url
+    if not url:
+        return Seen(role=role, absent=_why_absent(role, deploy))
+    return await Prober(role, url, plan.probes, ports).run()
+
+
+def _why_absent(role: Role, deploy: DeployEvidence) -> str:
+    if role == "candidate":
+        return "the candidate has no URL, since it never became ready; it was not probed"
+    if deploy.baseline is None:
+        return "there is no baseline to probe: this is the service's first revision"
+    return "the baseline has no URL of its own; it was not probed"
+
+
+def _example(seen: Seen) -> Session | None:
+    bad = bad_sessions(seen)
+    good = next((session for session in seen.sessions if session not in bad), None)
+    return good or next(iter(seen.sessions), None)
