@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
 from runbook_lib.errors import PlanError
@@ -82,6 +83,7 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
             parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
             progress_bar=False,
             start_timeout=_KERNEL_START_LIMIT_S,
+            km=AsyncKernelManager(kernel_name="python3", transport="ipc"),  # no port that others could reach
         )
     except PapermillExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"

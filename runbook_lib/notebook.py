@@ -161,7 +161,7 @@ class Cockpit:
     def judge(self) -> Shown:
         """Judge the run and show the verdict with every criterion."""
         verdict = self._run.judge()
-        sentence = f"{verdict.action} (confidence {verdict.confidence}), decided by {verdict.summary}"
+        sentence = f"{verdict.action} (confidence {verdict.confidence}). {verdict.summary}"
         return Shown(sentence=sentence, parts=(tables.criteria(verdict.criteria),))
 
     def regressions(self) -> Shown:

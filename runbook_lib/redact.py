@@ -14,7 +14,7 @@ _PATTERNS = (
     re.compile(r"(?i)(?<=bearer )[\w.~+/=-]{8,}"),
     re.compile(r"\bya29\.[\w-]{10,}"),  # a Google OAuth access token
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
-    re.compile(r"(?i)(?<=[?&](?:token|key)=)[^&\s\"']+"),
+    re.compile(r"(?i)(?:(?<=[?&]token=)|(?<=[?&]key=))[^&\s\"']+"),
     re.compile(r"(?i)(?<=access_token=)[^&\s\"']+"),
 )
 

@@ -70,7 +70,10 @@ class Attempt:
         return tuple(dict.fromkeys(found))[:_MOST_FOREIGN_MARKS]
 
     def _echo_missing(self, answer: Answer) -> str:
-        lost = answer.status == "answered" and self.mark not in answer.text
+        # Not by `in`: turn 1's mark begins turn 11's.
+        lost = answer.status == "answered" and all(
+            found[0] != self.mark for found in _MARK.finditer(answer.text)
+        )
         return f"the answer does not hold its own mark {self.mark}" if lost else ""
 
     def _session(self, **outcome: object) -> Session:

@@ -77,9 +77,7 @@ def show_verdict(run: Run) -> None:
         _out.print(Text(f"not seen: {unseen}", style="yellow"), soft_wrap=True)
     _out.print()
     action = Text(verdict.action, style=_STYLES[verdict.action])
-    _out.print(
-        action + Text(f"  confidence {verdict.confidence}, decided by {verdict.summary}"), soft_wrap=True
-    )
+    _out.print(action + Text(f"  confidence {verdict.confidence}. {verdict.summary}"), soft_wrap=True)
     say(f"report  {os.path.relpath(run.folder.path / 'report.html')}")
     say(f"next    {verdict.next_command}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,6 +22,8 @@ from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare
 from runbook_lib.gcp.channels import CALL_TIMEOUT_S, act, ask, translated
 from runbook_lib.plan import Target
 
+# An update that changes nothing makes no revision; gcloud, too, puts a nonce of its own into each deployment.
+_NONCE = "validation-runbook/nonce"
 _BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
 _BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
@@ -88,6 +91,7 @@ class CloudRunService:
         service = self._get()
         before = _short(service.latest_created_revision)
         service.template.revision = ""
+        service.template.annotations[_NONCE] = secrets.token_hex(4)
         container = service.template.containers[0]
         container.image = image
         kept = [variable for variable in container.env if variable.name not in env]

@@ -33,6 +33,15 @@ def baseline_breach(bound: BaselineBound, value: float, baseline: float) -> str:
     return f"{value:g} is above {_baseline_text(bound)} (baseline {baseline:g})"
 
 
+def headroom(criterion: Criterion, value: float, baseline: float | None) -> float | None:
+    """Return which share of its tightest upper bound a value leaves, 0 to 1; None where that says nothing."""
+    limits = [criterion.at_most]
+    if criterion.baseline is not None and baseline is not None:
+        limits.append(_limit(criterion.baseline, baseline))
+    shares = [1 - value / limit for limit in limits if limit is not None and limit > 0]
+    return min(shares, default=None)
+
+
 def _limit(bound: BaselineBound, baseline: float) -> float:
     if bound.at_most_ratio is not None:
         return baseline * bound.at_most_ratio

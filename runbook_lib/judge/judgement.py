@@ -15,6 +15,7 @@ from runbook_lib.evidence import (
     RegressionResult,
     Role,
 )
+from runbook_lib.judge.bounds import headroom
 from runbook_lib.judge.criterion import judge_criterion
 from runbook_lib.judge.regression import judge_regression
 from runbook_lib.plan import Criterion, Plan
@@ -51,13 +52,13 @@ def judge(plan: Plan, measurements: Iterable[Measurement], unseen: Mapping[str, 
     """
     measured = {(found.metric, found.role): found for found in measurements}
     results = tuple(_judge_one(criterion, measured, unseen) for criterion in plan.criteria)
-    deciding = _deciding(results)
     action = _action(results)
+    deciding = _nearest(plan, results) if action == "PROCEED_TO_PRODUCTION" else _worst(results)
     return Judgement(
         action=action,
         confidence=_confidence(action, results),
         deciding=deciding.id,
-        summary=f"{deciding.title}: {deciding.outcome.name}, {deciding.reason}",
+        summary=_summary(action, deciding, results),
         criteria=results,
         regressions=_regressions(plan, measured, results),
     )
@@ -94,9 +95,29 @@ def _confidence(action: Action, results: tuple[CriterionResult, ...]) -> Confide
     return "MEDIUM" if any(result.outcome in unknown for result in results) else "HIGH"
 
 
-def _deciding(results: tuple[CriterionResult, ...]) -> CriterionResult:
+def _worst(results: tuple[CriterionResult, ...]) -> CriterionResult:
     """Return the worst critical criterion, or the worst of all where the critical ones passed."""
     return max(results, key=lambda result: (result.critical and result.outcome, result.outcome))
+
+
+def _nearest(plan: Plan, results: tuple[CriterionResult, ...]) -> CriterionResult:
+    """Return the passed critical criterion that is nearest to its bound, or the first of them."""
+    passed = [pair for pair in zip(plan.criteria, results, strict=True) if pair[1].critical]
+    return min(passed, key=lambda pair: _room(*pair))[1]
+
+
+def _room(criterion: Criterion, result: CriterionResult) -> float:
+    room = None if result.observed is None else headroom(criterion, result.observed, result.baseline)
+    return 1.0 if room is None else room
+
+
+def _summary(action: Action, deciding: CriterionResult, results: tuple[CriterionResult, ...]) -> str:
+    """Say in one sentence what decided."""
+    if action != "PROCEED_TO_PRODUCTION":
+        return f"{deciding.title}: {deciding.outcome.name}, {deciding.reason}"
+    passed = sum(result.outcome is Outcome.PASS for result in results)
+    nearest = f"{deciding.title} ({deciding.reason})"
+    return f"{passed} of {len(results)} criteria pass; nearest to its bound: {nearest}"
 
 
 def _regressions(

@@ -97,9 +97,13 @@ def _attempt(plan: Plan, ports: Ports, service: ServiceState) -> _Attempt:
         return _by_command(plan, ports, service)
     try:
         image, env = plan.candidate.image or "", plan.candidate.env
-        return _Attempt(revision=ports.cloud_run.deploy(image, env, plan.candidate.ready_timeout_s))
+        made = ports.cloud_run.deploy(image, env, plan.candidate.ready_timeout_s)
     except RevisionNotReady as error:
         return _Attempt(revision=error.revision, problem=str(error))
+    stale = made == service.latest_created
+    return _Attempt(
+        revision=made, problem=f"{made} was there before: nothing new was deployed" if stale else ""
+    )
 
 
 def _by_command(plan: Plan, ports: Ports, before: ServiceState) -> _Attempt:

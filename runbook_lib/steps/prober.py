@@ -104,10 +104,12 @@ class Prober:
         return tuple(sorted(made, key=lambda session: session.number))
 
     def _starts(self) -> Iterator[Attempt]:
-        # Kind by kind in turn, so that a probe that stops early has seen something of each.
+        # Every kind in each round, so that a probe that stops early has seen something of all; each round in
+        # another order, so that a defect that strikes every n-th time does not always strike the same kind.
         before = self._probes.golden_path_sessions + self._probes.concurrent_users
-        for number in range(self._probes.starts_per_agent * len(self._probes.agents)):
-            kind = self._probes.agents[number % len(self._probes.agents)]
+        kinds = self._probes.agents
+        for number in range(self._probes.starts_per_agent * len(kinds)):
+            kind = kinds[(number + number // len(kinds)) % len(kinds)]
             yield self._attempt("factory", number, before + number, kind)
 
     async def _concurrent_users(self) -> tuple[Session, ...]:

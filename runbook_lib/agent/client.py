@@ -1,0 +1,178 @@
+"""Reach a chat service by the plan's protocol: log in, connect, get; implements `ports.Agents`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from runbook_lib.agent.conversation import parse
+from runbook_lib.agent.http import HttpClient, Request
+from runbook_lib.agent.load import run_load
+from runbook_lib.agent.template import filled
+from runbook_lib.agent.websocket import CLOSE_TIMEOUT_S, WebSocketSession
+from runbook_lib.dotted import at_path
+from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
+from runbook_lib.evidence import Session
+from runbook_lib.plan import Auth, Probes
+from runbook_lib.ports import ChatSession, HttpReply, LoadJob
+from runbook_lib.redact import redact, secrets_of
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+_GET_TIMEOUT_S = 10.0
+_SWITCHING_PROTOCOLS = 101
+_USABLE_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
+
+
+class _Connect(connect):
+    """A connect that follows no redirect: the token is for this host alone."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class AgentClient:
+    """A client of the chat service, by the plan's protocol.
+
+    Args:
+        probes: The plan's section; its protocol, its time limits, its test users.
+        user_agent: Sent with every request, so that request logs can tell them from others.
+        environment: Where the plan's `password_env` is looked up; its secrets are kept out of all text.
+
+    Raises:
+        PlanError: If the plan names a password that the environment does not hold.
+    """
+
+    def __init__(self, probes: Probes, user_agent: str, environment: Mapping[str, str]) -> None:
+        self._probes, self._user_agent = probes, user_agent
+        self._password = _password(probes.auth, environment)
+        self._secrets = (*secrets_of(environment), *filter(None, [self._password]))
+        self._http = HttpClient(user_agent)
+        # At debug level websockets logs every header, and the token with them.
+        self._logger = logging.Logger("runbook.websockets", logging.WARNING)
+
+    async def login(self, base_url: str, user: str) -> str:
+        """Return a token for `user`.
+
+        Raises:
+            HandshakeRejected: If the service refuses or does not answer.
+        """
+        auth, limit_s = self._probes.auth, self._probes.connect_timeout_s
+        credentials = {"user": user} | ({"password": self._password} if self._password else {})
+        url = _url(base_url, auth.login_path)
+        reply = await self._http.send(
+            Request(method="POST", url=url, body=credentials, timeout_s=limit_s, secrets=self._secrets)
+        )
+        token = at_path(reply.json, auth.token_field)
+        if reply.status == 200 and isinstance(token, str) and _USABLE_TOKEN.fullmatch(token):
+            return token
+        missing = f"no usable {auth.token_field} in the answer"
+        raise HandshakeRejected(auth.login_path, reply.status, reply.detail or missing)
+
+    async def connect(self, base_url: str, token: str) -> ChatSession:
+        """Open a WebSocket session; the greeting, if the plan has one, has been received.
+
+        Raises:
+            HandshakeRejected: If the handshake is refused or the connection is lost in it.
+            TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
+        """
+        path, limit_s = self._probes.protocol.path, self._probes.connect_timeout_s
+        clean = partial(redact, secrets=(*self._secrets, token, _base64url(token)))
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._opened(base_url, token, clean)
+        # `from None`: what websockets says of a handshake may hold the token.
+        except TimeoutError:
+            raise TurnTimeout(f"the session on {path}", limit_s) from None
+        except InvalidStatus as refusal:
+            body = (refusal.response.body or b"").decode(errors="replace").strip()
+            detail = clean(body)[:200] or refusal.response.reason_phrase
+            raise HandshakeRejected(path, refusal.response.status_code, detail) from None
+        except (WebSocketException, OSError, ValueError) as error:
+            detail = clean(f"{type(error).__name__}: {error}")
+            raise HandshakeRejected(path, None, detail) from None
+
+    async def get(self, base_url: str, path: str, token: str = "") -> HttpReply:
+        """Make one GET request within 10 s; what goes wrong is told in the reply, not raised."""
+        limit_s = min(_GET_TIMEOUT_S, self._probes.connect_timeout_s)
+        secrets = (*self._secrets, *filter(None, [token]))
+        return await self._http.send(
+            Request(method="GET", url=_url(base_url, path), timeout_s=limit_s, token=token, secrets=secrets)
+        )
+
+    async def load(self, job: LoadJob) -> tuple[Session, ...]:
+        """Make all sessions of `job` and return one record each, in order of their intended start.
+
+        Raises:
+            RunRefused: If a host is neither this machine nor in the plan's `load.allow_hosts`.
+        """
+        return await run_load(self, job, self._probes)
+
+    async def _opened(self, base_url: str, token: str, clean: Callable[[str], str]) -> ChatSession:
+        socket = await self._handshake(base_url, token)
+        try:
+            self._check_subprotocol(socket)
+            greeted = await self._greeting(socket, clean)
+        except BaseException:
+            socket.transport.abort()
+            raise
+        protocol, limit_s = self._probes.protocol, self._probes.answer_timeout_s
+        return WebSocketSession(socket, protocol, greeted, limit_s, clean)
+
+    async def _handshake(self, base_url: str, token: str) -> ClientConnection:
+        url = _url(base_url, self._probes.protocol.path).replace("http", "ws", 1)
+        fill = partial(filled, token=token, token_base64url=_base64url(token))
+        offered = [Subprotocol(fill(each)) for each in self._probes.protocol.subprotocols]
+        tls: dict[str, Any] = {"ssl": self._http.tls} if url.startswith("wss") else {}
+        return await _Connect(
+            url, subprotocols=offered or None, additional_headers=fill(self._probes.protocol.headers),
+            user_agent_header=self._user_agent, compression=None, proxy=None, max_size=MAX_MESSAGE_BYTES,
+            open_timeout=None, ping_interval=None, close_timeout=CLOSE_TIMEOUT_S, logger=self._logger, **tls,
+        )  # fmt: skip
+
+    def _check_subprotocol(self, socket: ClientConnection) -> None:
+        offered = self._probes.protocol.subprotocols
+        if offered and socket.subprotocol != offered[0]:
+            raise self._broken(f"did not select the subprotocol {offered[0]}")
+
+    async def _greeting(self, socket: ClientConnection, clean: Callable[[str], str]) -> dict[str, Any]:
+        expected = self._probes.protocol.greeting
+        if expected is None:
+            return {}
+        try:
+            body = parse(await socket.recv())
+        except ConnectionClosed as closed:
+            raise self._broken(clean(f"lost the connection before {expected}: {closed}")) from None
+        if body is None or body.get("type") != expected:
+            found = "no JSON object" if body is None else clean(str(body.get("type")))[:80]
+            raise self._broken(f"began with {found} instead of {expected}")
+        data = body.get("data")
+        return {**body, **data} if isinstance(data, dict) else body
+
+    def _broken(self, detail: str) -> HandshakeRejected:
+        return HandshakeRejected(self._probes.protocol.path, _SWITCHING_PROTOCOLS, detail)
+
+
+def _password(auth: Auth, environment: Mapping[str, str]) -> str:
+    if auth.password_env is None:
+        return ""
+    if not environment.get(auth.password_env):
+        problem = f"the environment variable {auth.password_env} is not set; export the test users' password"
+        raise PlanError(problem, field="probes.auth.password_env")
+    return environment[auth.password_env]
+
+
+def _base64url(token: str) -> str:
+    return base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+def _url(base_url: str, path: str) -> str:
+    return base_url.rstrip("/") + path

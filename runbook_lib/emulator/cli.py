@@ -1,0 +1,167 @@
+"""Command line of the emulator: up, down, status, env, serve."""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .catalogue import Catalogue, CatalogueError, load_catalogue
+from .clock import format_rfc3339, system_now_ns
+from .daemon import Daemon, DaemonError, Running, fetch_status
+from .server import Emulator, Settings
+
+COULD_NOT = 3
+_DEFAULT_DIR = Path(".runbook/emulator")
+
+app = typer.Typer(
+    help="A local Cloud Run, Cloud Logging and Cloud Monitoring on 127.0.0.1.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StateDir = Annotated[
+    Path,
+    typer.Option(envvar="RUNBOOK_EMULATOR_DIR", help="Folder that the emulator keeps its state file in."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="YAML file with images of your own.")]
+SamplePeriod = Annotated[float, typer.Option(min=0.05, help="Seconds between metric samples.")]
+IdleTimeout = Annotated[float, typer.Option(min=1, help="Seconds without any call after which it ends.")]
+Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatable.")]
+
+
+@app.command()
+def up(
+    state_dir: StateDir = _DEFAULT_DIR,
+    as_json: AsJson = False,
+    catalogue: CatalogueFile = None,
+    sample_period: SamplePeriod = 1.0,
+    idle_timeout: IdleTimeout = 1800.0,
+    seed: Seed = None,
+) -> None:
+    """Start the emulator in the background, or find the one that runs."""
+    options = ["--sample-period", str(sample_period), "--idle-timeout", str(idle_timeout)]
+    options += ["--catalogue", str(catalogue.resolve())] if catalogue else []
+    options += ["--seed", str(seed)] if seed is not None else []
+    try:
+        running = Daemon(state_dir.resolve()).up(options)
+    except DaemonError as error:
+        raise _could_not(error) from error
+    _show(running, as_json)
+
+
+@app.command()
+def down(state_dir: StateDir = _DEFAULT_DIR) -> None:
+    """End the emulator and every revision process."""
+    try:
+        ended = Daemon(state_dir.resolve()).down()
+    except DaemonError as error:
+        raise _could_not(error) from error
+    typer.echo("emulator ended" if ended else "no emulator was running")
+
+
+@app.command()
+def status(state_dir: StateDir = _DEFAULT_DIR, as_json: AsJson = False) -> None:
+    """Show services, revisions, traffic and processes."""
+    running = _require(state_dir)
+    try:
+        document = fetch_status(running)
+    except DaemonError as error:
+        raise _could_not(error) from error
+    if as_json:
+        typer.echo(json.dumps({"emulator": asdict(running), **document}, indent=2))
+        return
+    _show(running, as_json=False)
+    Console().print(_table(document))
+
+
+@app.command()
+def env(state_dir: StateDir = _DEFAULT_DIR) -> None:
+    """Print shell exports that lead clients to the emulator."""
+    running = _require(state_dir)
+    for api in ("RUN", "LOGGING", "MONITORING"):
+        typer.echo(f"export RUNBOOK_{api}_ENDPOINT={running.grpc}")
+
+
+@app.command()
+def serve(
+    state_dir: StateDir = _DEFAULT_DIR,
+    catalogue: CatalogueFile = None,
+    sample_period: SamplePeriod = 1.0,
+    idle_timeout: IdleTimeout = 1800.0,
+    seed: Seed = None,
+) -> None:
+    """Run the emulator in the foreground."""
+    settings = Settings(sample_period_s=sample_period, idle_timeout_s=idle_timeout, seed=seed)
+    daemon = Daemon(state_dir.resolve())
+    try:
+        images = load_catalogue(catalogue)
+        with daemon.sole():
+            asyncio.run(_serve(daemon, settings, images))
+    except (DaemonError, CatalogueError) as error:
+        raise _could_not(error) from error
+
+
+async def _serve(daemon: Daemon, settings: Settings, images: Catalogue) -> None:
+    emulator = Emulator(settings, images)
+    async with emulator.running() as addresses:
+        running = Running(
+            pid=os.getpid(),
+            grpc=addresses.grpc,
+            http=addresses.http,
+            started=format_rfc3339(system_now_ns()),
+            log=str(daemon.log_file),
+        )
+        daemon.announce(running)
+        typer.echo(f"emulator {running.pid} serves {running.grpc} (gRPC) and {running.http}")
+        reason = await emulator.until_stopped()
+        typer.echo(f"emulator {running.pid} ends: {reason}")
+        daemon.withdraw()
+
+
+def _require(state_dir: Path) -> Running:
+    running = Daemon(state_dir.resolve()).find()
+    if running is None:
+        raise _could_not(DaemonError(f"no emulator runs for {state_dir}: start one with up"))
+    return running
+
+
+def _could_not(error: Exception) -> typer.Exit:
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(COULD_NOT)
+
+
+def _show(running: Running, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(asdict(running)))
+        return
+    typer.echo(f"emulator {running.pid} runs since {running.started}")
+    typer.echo(f"  gRPC  {running.grpc}\n  HTTP  {running.http}\n  log   {running.log}")
+
+
+def _table(document: dict[str, Any]) -> Table:
+    table = Table(title="Revisions")
+    for column in ("service", "revision", "image", "ready", "traffic", "tags", "pids"):
+        table.add_column(column, overflow="fold")
+    for service in document["services"]:
+        for revision in service["revisions"]:
+            table.add_row(f"{service['name']}\n{service['uri']}", *_cells(revision))
+    return table
+
+
+def _cells(revision: dict[str, Any]) -> list[str]:
+    return [
+        revision["name"],
+        revision["image"],
+        "yes" if revision["ready"] else revision["failure"] or "not yet",
+        f"{revision['percent']} %",
+        "\n".join(f"{tag} {uri}" for tag, uri in revision["tags"].items()),
+        " ".join(str(pid) for pid in revision["pids"]),
+    ]

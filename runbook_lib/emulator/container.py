@@ -1,0 +1,98 @@
+"""What a revision's container is: command, environment, probe and limits, read from image and template."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .catalogue import Image
+from .names import RevisionId
+from .wire import Message
+
+DEFAULT_PORT = 8080
+DEFAULT_MEMORY = "512Mi"
+DEFAULT_TIMEOUT_S = 300
+_MEMORY = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[KMGT]i?|k|m)?")
+_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_UNITS |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGT", start=1)}
+# A container does not see the host's environment; a process needs at least these to find its interpreter.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartupProbe:
+    """How Cloud Run finds out that a container is up; `http_path` is None for the TCP probe."""
+
+    http_path: str | None
+    initial_delay_s: float
+    timeout_s: float
+    period_s: float
+    failure_threshold: int
+
+    @property
+    def kind(self) -> str:
+        """The probe's name in log messages."""
+        return "TCP" if self.http_path is None else "HTTP"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """Everything that is needed to run one instance."""
+
+    command: tuple[str, ...]
+    cwd: str | None
+    env: Mapping[str, str]
+    port: int
+    probe: StartupProbe
+    memory_limit_bytes: float
+    request_timeout_s: float
+
+
+def describe_container(image: Image, template: Message, revision: RevisionId) -> Container:
+    """Return the container of a template whose defaults are filled in."""
+    container = template.containers[0]
+    command = tuple(container.command) or image.command
+    port = container.ports[0].container_port
+    return Container(
+        command=command + tuple(container.args),
+        cwd=container.working_dir or image.cwd,
+        env=_environment(image, container, revision),
+        port=port,
+        probe=_probe(container.startup_probe),
+        memory_limit_bytes=parse_memory(container.resources.limits["memory"]),
+        request_timeout_s=template.timeout.ToMilliseconds() / 1000,
+    )
+
+
+def parse_memory(text: str) -> float:
+    """Read a Kubernetes quantity such as `512Mi` in bytes.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    found = _MEMORY.fullmatch(text)
+    if not found:
+        raise ValueError(f"'{text}' is not a quantity such as 512Mi")
+    return float(found["number"]) * _UNITS[found["unit"] or ""]
+
+
+def _environment(image: Image, container: Message, revision: RevisionId) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    contract = {
+        "K_SERVICE": revision.service,
+        "K_REVISION": revision.revision,
+        "K_CONFIGURATION": revision.service,
+        "RUNBOOK_BIND": "127.0.0.1",
+    }
+    template = {variable.name: variable.value for variable in container.env}
+    return {**inherited, **image.env, **template, **contract}
+
+
+def _probe(probe: Message) -> StartupProbe:
+    return StartupProbe(
+        http_path=(probe.http_get.path or "/") if probe.HasField("http_get") else None,
+        initial_delay_s=probe.initial_delay_seconds,
+        timeout_s=probe.timeout_seconds,
+        period_s=probe.period_seconds,
+        failure_threshold=probe.failure_threshold,
+    )

@@ -1,0 +1,88 @@
+"""Forwards one HTTP request to an instance and streams the answer back, unchanged."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from .trace import HOP_BY_HOP, TraceContext, forwarded_headers
+
+_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """What is known of a request so far; `status` is 0 until an answer has begun."""
+
+    status: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    instance_id: str = ""
+    note: str = ""
+
+
+async def forward_http(
+    session: aiohttp.ClientSession,
+    request: web.BaseRequest,
+    port: int,
+    trace: TraceContext,
+    exchange: Exchange,
+) -> web.StreamResponse:
+    """Send the request on and answer with what the instance says; 503 when it says nothing."""
+    url = URL(f"http://127.0.0.1:{port}{request.raw_path}", encoded=True)
+    body = _counted(request, exchange) if request.can_read_body else None
+    try:
+        async with session.request(
+            request.method,
+            url,
+            headers=forwarded_headers(request, trace),
+            data=body,
+            allow_redirects=False,
+            skip_auto_headers=_NOT_ADDED,
+        ) as answer:
+            return await _stream_back(request, answer, exchange)
+    except (aiohttp.ClientError, ConnectionError) as error:
+        return await _broken(request, exchange, error)
+
+
+def plain_answer(exchange: Exchange, status: int, text: str) -> web.Response:
+    """Answer in the platform's own name."""
+    exchange.status = status
+    exchange.response_bytes = len(text)
+    return web.Response(status=status, text=text)
+
+
+async def _counted(request: web.BaseRequest, exchange: Exchange) -> AsyncIterator[bytes]:
+    async for chunk in request.content.iter_any():
+        exchange.request_bytes += len(chunk)
+        yield chunk
+
+
+async def _stream_back(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, exchange: Exchange
+) -> web.StreamResponse:
+    kept = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers)
+    headers = CIMultiDict((name, value) for name, value in kept if name.lower() not in HOP_BY_HOP)
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+    exchange.status = answer.status
+    await response.prepare(request)
+    async for chunk in answer.content.iter_any():
+        exchange.response_bytes += len(chunk)
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def _broken(request: web.BaseRequest, exchange: Exchange, error: Exception) -> web.StreamResponse:
+    exchange.note = (
+        "The request failed because either the HTTP response was malformed or connection to the instance "
+        f"had an error ({type(error).__name__})."
+    )
+    if exchange.status and request.transport is not None:
+        # The answer has begun: the only honest end is to break the client's connection as ours broke.
+        request.transport.abort()
+        return web.Response()
+    return plain_answer(exchange, 503, "Service Unavailable")

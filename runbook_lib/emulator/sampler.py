@@ -1,0 +1,72 @@
+"""Measures the revision processes at a steady period and closes the metrics' window."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import psutil
+
+from .clock import NowNs
+from .instance import Instance
+from .metric_store import MetricStore
+from .metric_types import INSTANCE_COUNT, MEMORY_UTILIZATIONS
+from .runtime import RevisionRuntime
+from .state import RunState
+
+
+class Sampler:
+    """Writes memory and instance counts into the metric store."""
+
+    def __init__(self, state: RunState, metrics: MetricStore, now_ns: NowNs) -> None:
+        self._state = state
+        self._metrics = metrics
+        self._now_ns = now_ns
+
+    async def run(self, period_s: float) -> None:
+        """Sample until cancelled."""
+        while True:
+            await asyncio.sleep(period_s)
+            self.sample()
+
+    def sample(self) -> None:
+        """Measure once."""
+        groups = _group_rss_bytes(self._instances())
+        now_ns = self._now_ns()
+        for runtime in self._runtimes():
+            self._measure(runtime, groups, now_ns)
+        self._metrics.close_window(now_ns)
+
+    def _measure(self, runtime: RevisionRuntime, group_rss_bytes: dict[int, int], now_ns: int) -> None:
+        if runtime.container is None:
+            return
+        states = {"active": 0, "idle": 0}
+        for instance in runtime.instances:
+            states["active" if instance.active else "idle"] += 1
+            rss_bytes = group_rss_bytes.get(instance.pid or 0)
+            if rss_bytes:
+                ratio = rss_bytes / runtime.container.memory_limit_bytes
+                self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, ratio)
+        for state, count in states.items():
+            self._metrics.gauge(INSTANCE_COUNT, runtime.id, count, {"state": state}, now_ns)
+
+    def _runtimes(self) -> Iterator[RevisionRuntime]:
+        for service in self._state.services.values():
+            yield from (revision.runtime for revision in service.revisions.values())
+
+    def _instances(self) -> Iterator[Instance]:
+        for runtime in self._runtimes():
+            yield from runtime.instances
+
+
+def _group_rss_bytes(instances: Iterable[Instance]) -> dict[int, int]:
+    """Return the resident memory of each instance's process group, summed over its processes."""
+    totals = {instance.pid: 0 for instance in instances if instance.pid is not None}
+    if not totals:
+        return totals
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            group = os.getpgid(pid)
+            if group in totals:
+                totals[group] += psutil.Process(pid).memory_info().rss
+    return totals

@@ -1,0 +1,152 @@
+"""Wires the emulator together and runs it: one gRPC address, one HTTP address, one port a service or tag."""
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from aiohttp import web
+
+from .catalogue import Catalogue
+from .clock import NowNs, system_now_ns
+from .instance import GRACE_S, Surroundings
+from .log_store import DEFAULT_LIMIT, LogStore
+from .logging_api import LoggingApi
+from .metric_store import MetricStore
+from .monitoring_api import MonitoringApi
+from .operations import OperationsApi
+from .platform_log import PlatformLog
+from .reaper import Reaper
+from .reconciler import Platform
+from .revisions_api import RevisionsApi
+from .router import HOST, Router
+from .sampler import Sampler
+from .services_api import ServicesApi
+from .state import RunState
+from .status import status_document
+from .wire import Api, Method, grpc_handlers
+
+_IDLE_POLL_S = 0.5
+_UNLIMITED = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the emulator runs; ports of 0 mean any free one."""
+
+    sample_period_s: float = 1.0
+    idle_timeout_s: float = 1800.0
+    grpc_port: int = 0
+    http_port: int = 0
+    seed: int | None = None
+    log_limit: int = DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where the emulator answers."""
+
+    grpc: str
+    http: str
+
+
+class Emulator:
+    """The local cloud."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, now_ns: NowNs = system_now_ns) -> None:
+        self._settings = settings
+        self._last_touch_s = time.monotonic()
+        self._stop = asyncio.Event()
+        self._reaper = Reaper()
+        self._logs = LogStore(settings.log_limit)
+        self._metrics = MetricStore(now_ns())
+        self._state = RunState(now_ns=now_ns)
+        log = PlatformLog(self._logs, now_ns)
+        self._router = Router(log, self._metrics, self._touch)
+        operations = OperationsApi()
+        self._services = ServicesApi(
+            Platform(
+                state=self._state,
+                catalogue=catalogue,
+                surroundings=Surroundings(log=log, reaper=self._reaper),
+                log=log,
+                metrics=self._metrics,
+                router=self._router,
+                rng=random.Random(settings.seed),
+            ),
+            operations,
+        )
+        self._apis: list[Api] = [
+            self._services,
+            RevisionsApi(self._state, operations),
+            operations,
+            LoggingApi(self._logs, now_ns),
+            MonitoringApi(self._metrics, settings.sample_period_s),
+        ]
+        self._sampler = Sampler(self._state, self._metrics, now_ns)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> Any:
+        """Serve while the block lasts, then end every revision process; yields the `Addresses`."""
+        grpc_server, grpc_address = await self._start_grpc()
+        http_runner, http_address = await self._start_http()
+        sampling = asyncio.create_task(self._sampler.run(self._settings.sample_period_s))
+        try:
+            yield Addresses(grpc=grpc_address, http=http_address)
+        finally:
+            sampling.cancel()
+            await self._services.close(GRACE_S)
+            await self._router.close()
+            await grpc_server.stop(grace=0.2)
+            await http_runner.cleanup()
+            self._reaper.close()
+
+    async def until_stopped(self) -> str:
+        """Wait for SIGTERM, SIGINT or the idle timeout; return which it was."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        while not self._stop.is_set():
+            if self._idle_s() > self._settings.idle_timeout_s:
+                return f"idle for {self._settings.idle_timeout_s:g} s"
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _IDLE_POLL_S)
+        return "told to stop"
+
+    def _touch(self) -> None:
+        self._last_touch_s = time.monotonic()
+
+    def _idle_s(self) -> float:
+        return 0.0 if self._router.under_way else time.monotonic() - self._last_touch_s
+
+    async def _before(self, _: Method) -> None:
+        self._touch()
+
+    async def _start_grpc(self) -> tuple[Any, str]:
+        server = grpc.aio.server(
+            options=[("grpc.max_send_message_length", _UNLIMITED), ("grpc.so_reuseport", 0)]
+        )
+        methods = [method for api in self._apis for method in api.methods()]
+        server.add_generic_rpc_handlers(tuple(grpc_handlers(methods, self._before)))
+        port = server.add_insecure_port(f"{HOST}:{self._settings.grpc_port}")
+        await server.start()
+        return server, f"{HOST}:{port}"
+
+    async def _start_http(self) -> tuple[web.AppRunner, str]:
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/status", self._status)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, self._settings.http_port).start()
+        return runner, f"http://{HOST}:{runner.addresses[0][1]}"
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response(status_document(self._state, self._logs))

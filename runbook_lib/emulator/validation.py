@@ -1,0 +1,152 @@
+"""Fills in a service's defaults and refuses what Cloud Run would refuse."""
+
+from typing import Any
+
+from google.api.launch_stage_pb2 import LaunchStage
+from google.cloud import run_v2
+
+from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S, parse_memory
+from .errors import invalid, not_emulated
+from .names import check_revision_id, check_tag
+from .wire import Message
+
+MAX_TIMEOUT_S = 3600
+MAX_CONCURRENCY = 1000
+LATEST = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST)
+PINNED = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION)
+_RESERVED_ENV = {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
+_RESERVED_KEYS = (
+    "run.googleapis.com",
+    "cloud.googleapis.com",
+    "serving.knative.dev",
+    "autoscaling.knative.dev",
+)
+
+
+def fill_defaults(service: Message) -> None:
+    """Write the values that Cloud Run writes where the caller left them out."""
+    service.launch_stage = service.launch_stage or LaunchStage.Value("GA")
+    service.ingress = service.ingress or int(run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL)
+    if not service.traffic:
+        service.traffic.add(type_=LATEST, percent=100)
+    template = service.template
+    template.max_instance_request_concurrency = template.max_instance_request_concurrency or 80
+    if not template.HasField("timeout"):
+        template.timeout.seconds = DEFAULT_TIMEOUT_S
+    if not template.scaling.max_instance_count:
+        template.scaling.max_instance_count = 100
+    for container in template.containers:
+        _fill_container(container)
+
+
+def _fill_container(container: Message) -> None:
+    if not container.ports:
+        container.ports.add(name="http1", container_port=DEFAULT_PORT)
+    limits = container.resources.limits
+    for key, value in (("cpu", "1000m"), ("memory", DEFAULT_MEMORY)):
+        if key not in limits:
+            limits[key] = value
+    probe = container.startup_probe
+    if not probe.WhichOneof("probe_type"):
+        probe.tcp_socket.port = container.ports[0].container_port
+        # Cloud Run's own default: one attempt that lasts 240 s.
+        probe.timeout_seconds = probe.timeout_seconds or 240
+        probe.period_seconds = probe.period_seconds or 240
+        probe.failure_threshold = probe.failure_threshold or 1
+    probe.timeout_seconds = probe.timeout_seconds or 1
+    probe.period_seconds = probe.period_seconds or 10
+    probe.failure_threshold = probe.failure_threshold or 3
+
+
+def check_service(service_id: str, service: Message) -> None:
+    """Refuse an invalid service whose defaults are filled in.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT with the field, or UNIMPLEMENTED for what is not emulated.
+    """
+    _check_keys("service.labels", service.labels)
+    _check_keys("service.annotations", service.annotations)
+    _check_template(service_id, service.template)
+    check_traffic(service.traffic)
+
+
+def check_traffic(traffic: Any) -> None:
+    """Refuse percentages that do not sum to 100, and targets that contradict themselves."""
+    tags: set[str] = set()
+    for index, target in enumerate(traffic):
+        field = f"service.traffic[{index}]"
+        _check_target(field, target)
+        if target.tag:
+            check_tag(f"{field}.tag", target.tag)
+            if target.tag in tags:
+                raise invalid(f"{field}.tag", f"'{target.tag}' is used by more than one target")
+            tags.add(target.tag)
+    total = sum(target.percent for target in traffic)
+    if total != 100:
+        raise invalid("service.traffic", f"percentages must sum to 100, these sum to {total}")
+
+
+def _check_target(field: str, target: Message) -> None:
+    if not 0 <= target.percent <= 100:
+        raise invalid(f"{field}.percent", f"{target.percent} is not between 0 and 100")
+    if target.type_ not in (LATEST, PINNED):
+        raise invalid(f"{field}.type", "must be LATEST or REVISION")
+    if target.type_ == PINNED and not target.revision:
+        raise invalid(f"{field}.revision", "is required when the type is REVISION")
+    if target.type_ == LATEST and target.revision:
+        raise invalid(f"{field}.revision", "must be empty when the type is LATEST")
+
+
+def _check_template(service_id: str, template: Message) -> None:
+    if template.revision:
+        check_revision_id("service.template.revision", service_id, template.revision)
+    if not 0 < template.timeout.ToMilliseconds() <= MAX_TIMEOUT_S * 1000:
+        raise invalid("service.template.timeout", f"must be above 0 s and at most {MAX_TIMEOUT_S} s")
+    if not 0 < template.max_instance_request_concurrency <= MAX_CONCURRENCY:
+        raise invalid("service.template.max_instance_request_concurrency", f"must be 1 to {MAX_CONCURRENCY}")
+    if not template.containers:
+        raise invalid("service.template.containers", "needs a container")
+    if len(template.containers) > 1:
+        raise not_emulated("A second container (sidecar) in service.template.containers")
+    _check_container(template.containers[0])
+
+
+def _check_container(container: Message) -> None:
+    field = "service.template.containers[0]"
+    if not container.image:
+        raise invalid(f"{field}.image", "is required")
+    if len(container.ports) > 1:
+        raise invalid(f"{field}.ports", "at most one port is allowed")
+    try:
+        parse_memory(container.resources.limits["memory"])
+    except ValueError as error:
+        raise invalid(f"{field}.resources.limits.memory", str(error)) from error
+    _check_env(f"{field}.env", container.env)
+    _check_probe(f"{field}.startup_probe", container.startup_probe)
+
+
+def _check_env(field: str, env: Any) -> None:
+    seen: set[str] = set()
+    for variable in env:
+        if variable.name in _RESERVED_ENV:
+            raise invalid(field, f"'{variable.name}' is set by Cloud Run and cannot be set")
+        if not variable.name or variable.name in seen:
+            raise invalid(field, f"'{variable.name}' is empty or given twice")
+        if variable.HasField("value_source"):
+            raise not_emulated(f"A secret as environment variable ({variable.name})")
+        seen.add(variable.name)
+
+
+def _check_probe(field: str, probe: Message) -> None:
+    if probe.WhichOneof("probe_type") == "grpc":
+        raise not_emulated("A gRPC start-up probe")
+    if probe.timeout_seconds > probe.period_seconds:
+        raise invalid(f"{field}.timeout_seconds", "must not exceed period_seconds")
+    if not (0 <= probe.initial_delay_seconds <= 240 and 1 <= probe.period_seconds <= 240):
+        raise invalid(field, "initial_delay_seconds must be 0 to 240 and period_seconds 1 to 240")
+
+
+def _check_keys(field: str, mapping: Any) -> None:
+    for key in mapping:
+        if key.split("/")[0].endswith(_RESERVED_KEYS):
+            raise invalid(field, f"'{key}' is in a namespace that the v2 API keeps for itself")

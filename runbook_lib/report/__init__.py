@@ -1,0 +1,23 @@
+"""Show what a run observed and what the judge said of it: in notebooks, as HTML, Markdown and JUnit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runbook_lib.report import html, junit, markdown
+from runbook_lib.report.record import RunRecord
+from runbook_lib.run_folder import write_atomically
+
+__all__ = ["RunRecord", "write_reports"]
+
+
+def write_reports(record: RunRecord, folder: Path) -> tuple[Path, ...]:
+    """Write `report.html`, `report.md` and `junit.xml` into `folder`, each whole or not at all."""
+    contents = {
+        "report.html": html.render(record),
+        "report.md": markdown.render(record),
+        "junit.xml": junit.render(record),
+    }
+    for name, content in contents.items():
+        write_atomically(folder / name, content.encode())
+    return tuple(folder / name for name in contents)

@@ -1,0 +1,181 @@
+"""Draw the charts that notebooks and reports share; nothing to draw makes no figure (None)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from runbook_lib.evidence import CriterionResult, LogsEvidence, Outcome, Role, Session
+from runbook_lib.report import tables, text
+
+# The subject has the only hue, what it is compared with is grey, dashed and has open marks: so the two can be
+# told apart by every kind of eye and on paper. Both have a contrast above 3:1 on white and on near-black.
+COLOURS: dict[Role, str] = {"candidate": "#0072B2", "baseline": "#8C9199"}
+_DASH: dict[Role, str] = {"candidate": "solid", "baseline": "dash"}
+_MARK: dict[Role, str] = {"candidate": "circle", "baseline": "diamond-open"}
+_PATTERN = {"candidate": {"shape": ""}, "baseline": {"shape": "/"}}
+BOUND_COLOUR = "#B35309"
+_OUTCOME_COLOURS = {Outcome.PASS: "#2A7F62", Outcome.INCONCLUSIVE: "#8A6A12", Outcome.ERROR: "#8A4B12",
+                    Outcome.FAIL: "#B3261E"}  # fmt: skip
+_AXIS = {"gridcolor": "#E3E5E8", "linecolor": "#8C9199", "zeroline": False, "ticks": "outside", "ticklen": 4,
+         "automargin": True, "title": {"standoff": 12, "font": {"size": 13}}}  # fmt: skip
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif", "size": 13,
+                 "color": "#1F2328"},
+        "paper_bgcolor": "#FFFFFF", "plot_bgcolor": "#FFFFFF", "xaxis": _AXIS, "yaxis": _AXIS,
+        "margin": {"l": 60, "r": 24, "t": 30, "b": 50}, "hovermode": "closest", "bargap": 0.4,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+    }
+)  # fmt: skip
+"""Light and plain; also what makes a report's figure and a notebook's figure look alike."""
+
+
+def event_waterfall(session: Session | None, expected: Sequence[str] = ()) -> go.Figure | None:
+    """Return one bar per event of an answer, from the event before it to its own arrival.
+
+    Args:
+        session: The session to draw.
+        expected: Event types that should have come; those that did not have a row that says so.
+    """
+    if session is None or not session.events:
+        return None
+    came = [event.at_s * 1000 for event in session.events]
+    names = [f"{place} {_plain(event.type)}" for place, event in enumerate(session.events, 1)]
+    starts = [0.0, *came[:-1]]
+    figure = _figure("milliseconds since the message was sent", "", height=90 + 34 * len(names))
+    figure.add_bar(
+        orientation="h", y=names, base=starts,
+        x=[end - start for start, end in zip(starts, came, strict=True)],
+        text=[f"{at:,.0f} ms" for at in came], textposition="outside", cliponaxis=False,
+        marker_color=COLOURS[session.role], hovertemplate="%{y}: %{text}<extra></extra>",
+    )  # fmt: skip
+    _add_missing(figure, [name for name in expected if name not in {event.type for event in session.events}])
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(range=[0, max(came) * 1.15 or 1])
+    return figure
+
+
+def latency_ecdf(load: pd.DataFrame | None, column: str, bound_s: float | None = None) -> go.Figure | None:
+    """Return the share of sessions that were at most so slow, a line per role; the bound is a vertical line.
+
+    A line that ends below 100 % says that the rest of its sessions never got there.
+
+    Args:
+        load: One row per load session, columns as the fields of `evidence.Session`.
+        column: `connect_s` or `answer_s`.
+        bound_s: The plan's bound.
+    """
+    figure = _figure("seconds (logarithmic)", "share of sessions")
+    for role in COLOURS:
+        values = tables.role_values(load, role, column)
+        seen = sorted(float(value) for value in values.dropna() if value > 0)
+        if seen:
+            figure.add_scatter(
+                x=seen, y=[place / len(values) for place in range(1, len(seen) + 1)], name=role, mode="lines",
+                line={"shape": "hv", "dash": _DASH[role], "color": COLOURS[role], "width": 2.5},
+                hovertemplate=f"{role}: %{{y:.0%}} within %{{x:.3f}} s<extra></extra>",
+            )  # fmt: skip
+    if not figure.data:
+        return None
+    if bound_s is not None:
+        # A trace, not a shape: so the bound is within the axis' range and named in the legend.
+        figure.add_scatter(
+            x=[bound_s, bound_s], y=[0, 1], name=f"bound {text.number(bound_s)} s", mode="lines",
+            hoverinfo="name", line={"color": BOUND_COLOUR, "width": 2, "dash": "dot"},
+        )  # fmt: skip
+    ends = [value for trace in figure.data for value in trace.x]
+    decades = max(ends) > 30 * min(ends)
+    figure.update_xaxes(type="log", tickformat="~g", dtick=1 if decades else None)
+    figure.update_yaxes(tickformat=".0%", range=[0, 1.04])
+    return figure
+
+
+def metric_series(points: pd.DataFrame | None, metric: str = "memory") -> go.Figure | None:
+    """Return the cloud's series whose name contains `metric`, a line per role over UTC time.
+
+    Args:
+        points: One row per point, columns `time`, `role`, `metric`, `value`, `unit`.
+        metric: Part of the metric's name.
+    """
+    own = {role: tables.series_of(points, metric, role) for role in COLOURS}
+    units = [str(unit) for series in own.values() for unit in series["unit"]]
+    if not units:
+        return None
+    shown_unit = "share of the limit" if units[0] == "ratio" else _plain(units[0])
+    figure = _figure("time (UTC)", f"{_plain(metric)} ({shown_unit})")
+    for role, series in own.items():
+        if len(series):
+            figure.add_scatter(
+                x=[f"{pd.Timestamp(time).tz_convert('UTC'):%Y-%m-%d %H:%M:%S.%f}" for time in series["time"]],
+                y=[float(value) for value in series["value"]], name=role, mode="lines+markers",
+                line={"dash": _DASH[role], "color": COLOURS[role]},
+                marker={"color": COLOURS[role], "symbol": _MARK[role], "size": 7},
+            )  # fmt: skip
+    figure.update_yaxes(rangemode="tozero", tickformat=".0%" if units[0] == "ratio" else None)
+    return figure
+
+
+def startup_severities(logs: LogsEvidence | None) -> go.Figure | None:
+    """Return a group of bars per severity: log entries in the start-up window of each revision."""
+    names = tables.severity_order(logs)
+    if logs is None or not names:
+        return None
+    figure = _figure("severity", "log entries")
+    for role in COLOURS:
+        tally = logs.counts.get(role)
+        if tally is not None:
+            values = [tally.get(name, 0) for name in names]
+            figure.add_bar(
+                x=[_plain(name) for name in names], y=values, text=values, textposition="outside",
+                name=role, cliponaxis=False, marker={"color": COLOURS[role], "pattern": _PATTERN[role]},
+            )  # fmt: skip
+    figure.update_yaxes(rangemode="tozero", tickformat=",d")
+    return figure
+
+
+def criteria_overview(results: Iterable[CriterionResult]) -> go.Figure | None:
+    """Return a strip with a cell per criterion and a row per group; symbol and hover tell the outcome."""
+    judged = tuple(results)
+    groups = list(dict.fromkeys(c.group for c in judged))
+    if not groups:
+        return None
+    figure = _figure("", "", height=60 + 46 * len(groups))
+    for group in groups:
+        members = [c for c in judged if c.group == group]
+        figure.add_scatter(
+            x=list(range(1, len(members) + 1)), y=[_plain(group)] * len(members), mode="markers+text",
+            marker={"symbol": "square", "size": 32, "color": [_OUTCOME_COLOURS[c.outcome] for c in members]},
+            text=[text.outcome_word(c.outcome).split()[0] for c in members],
+            textfont={"color": "#FFFFFF", "size": 16}, showlegend=False, hoverinfo="text",
+            hovertext=[f"{c.outcome.name}: {_plain(c.title)}" for c in members],
+        )  # fmt: skip
+    figure.update_xaxes(visible=False, range=[0.4, max(8, len(judged)) + 0.6])
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", showline=False)
+    figure.update_layout(margin={"t": 10, "b": 10})
+    return figure
+
+
+def _figure(x_title: str, y_title: str, height: int = 300) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(template=TEMPLATE, height=height, colorway=list(COLOURS.values()))
+    figure.update_xaxes(title_text=x_title)
+    figure.update_yaxes(title_text=y_title)
+    return figure
+
+
+def _add_missing(figure: go.Figure, names: Sequence[str]) -> None:
+    for name in names:
+        figure.add_bar(
+            orientation="h", y=[f"– {_plain(name)}"], x=[0], text=["did not come"], textposition="outside",
+            cliponaxis=False, showlegend=False, hoverinfo="skip",
+        )  # fmt: skip
+    figure.update_layout(barmode="overlay", showlegend=False)
+
+
+def _plain(words: str) -> str:
+    """Return text that plotly shows as it is: it reads tags, links and entities in every label."""
+    return escape(text.clean(words), quote=False)

@@ -1,0 +1,248 @@
+"""Turn records into tables of words (pandas) for notebooks and reports, and a table into safe HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from runbook_lib.catalogue import suite_metric
+from runbook_lib.evidence import (
+    CriterionResult,
+    DeployEvidence,
+    LogFinding,
+    LogsEvidence,
+    Outcome,
+    RegressionResult,
+    Role,
+    Session,
+    StepEvidence,
+    SuiteResult,
+    TrafficShare,
+)
+from runbook_lib.report import text
+from runbook_lib.report.record import RunRecord
+
+_ROLES: tuple[Role, Role] = ("candidate", "baseline")
+_SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
+_CELL = "padding:.35em .8em .35em 0;border-bottom:1px solid rgba(128,128,128,.35);vertical-align:top;"
+_HEAD = _CELL + "font-weight:600;"
+_TABLE = "border-collapse:collapse;text-align:left;font-size:.95em;"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    return pd.DataFrame([[text.clean(str(cell)) for cell in row] for row in rows], columns=list(columns))
+
+
+def criteria(results: Iterable[CriterionResult]) -> pd.DataFrame:
+    """Return one row per criterion, in the judge's words."""
+    columns = ("Outcome", "Criterion", "Observed", "Bound", "Baseline", "Samples", "Reason")
+    return _table(columns, (
+        (text.outcome_word(c.outcome), c.title, text.quantity(c.observed, c.unit),
+         text.bounded(c.bound, c.unit), text.quantity(c.baseline, c.unit), c.samples, c.reason)
+        for c in results
+    ))  # fmt: skip
+
+
+def suite_outcome(record: RunRecord, suite_id: str) -> Outcome:
+    """Return the outcome of a suite: the judge's word, else what its tests say.
+
+    A suite that no criterion names passes only if it ended by itself with 0 and every test of it passed.
+    """
+    judged = [c.outcome for c in record.criteria() if c.metric == suite_metric(suite_id)]
+    if judged:
+        return max(judged)
+    suite = suite_result(record, suite_id)
+    statuses = {test.status for test in suite.tests} if suite else set()
+    if statuses & {"failed", "error"}:
+        return Outcome.FAIL
+    complete = suite is not None and suite.exit_code == 0 and not suite.timed_out
+    return Outcome.PASS if complete and statuses == {"passed"} else Outcome.INCONCLUSIVE
+
+
+def suite_result(record: RunRecord, suite_id: str) -> SuiteResult | None:
+    """Return the run of a suite, or None where it did not run."""
+    suites = record.suites.suites if record.suites else ()
+    return next((suite for suite in suites if suite.id == suite_id), None)
+
+
+def counts(suite: SuiteResult | None) -> str:
+    """Return how many tests had which status, e.g. `3 passed, 1 hollow`."""
+    if suite is None or not suite.tests:
+        return "no test was seen" if suite else text.NOT_OBSERVED
+    tally: dict[str, int] = {}
+    for test in suite.tests:
+        tally[test.status] = tally.get(test.status, 0) + 1
+    return ", ".join(f"{count} {status}" for status, count in tally.items())
+
+
+def suites(record: RunRecord) -> pd.DataFrame:
+    """Return one row per suite of the plan, run or not."""
+    columns = ("Suite", "Outcome", "Duration", "Tests", "Requests that reached the candidate", "Exit code")
+    rows = []
+    for suite_id, suite in record.plan.suites.items():
+        seen = suite_result(record, suite_id)
+        exit_code = "ended at its time limit" if seen and seen.timed_out else _known(seen and seen.exit_code)
+        rows.append((
+            suite.title or suite_id, text.outcome_word(suite_outcome(record, suite_id)),
+            text.span(seen.window.seconds if seen else None), counts(seen), _known(seen and seen.requests),
+            exit_code,
+        ))  # fmt: skip
+    return _table(columns, rows)
+
+
+def tests(suite: SuiteResult) -> pd.DataFrame:
+    """Return one row per test of a suite."""
+    return _table(("Test", "Status", "Duration", "Detail"), (
+        (test.name, test.status, text.span(test.duration_s), test.detail) for test in suite.tests
+    ))  # fmt: skip
+
+
+def traffic(shares: Iterable[TrafficShare], record: RunRecord) -> pd.DataFrame:
+    """Return one row per entry of a traffic table; `record` tells which revision is which."""
+    roles = {record.candidate(): "candidate", record.baseline(): "baseline"}
+    return _table(("Revision", "Role", "Traffic", "Tag"), (
+        (share.revision, roles.get(share.revision, "other"), f"{share.percent} %", share.tag or "none")
+        for share in shares
+    ))  # fmt: skip
+
+
+def revisions(deploy: DeployEvidence | None) -> pd.DataFrame:
+    """Return one row per role that has a revision."""
+    columns = ("Role", "Revision", "Image", "Created", "Ready", "Message")
+    states = zip(_ROLES, (deploy.candidate, deploy.baseline), strict=True) if deploy else ()
+    words = {True: "yes", False: "no", None: "not decided"}
+    return _table(columns, (
+        (role, state.name, state.image, text.moment(state.created), words[state.ready], state.message)
+        for role, state in states if state
+    ))  # fmt: skip
+
+
+def regressions(results: Iterable[RegressionResult]) -> pd.DataFrame:
+    """Return one row per regression: before the fix (baseline) and after it (candidate)."""
+    return _table(("Regression", "Before", "After", "Reading"), (
+        (r.title, text.outcome_word(r.before), text.outcome_word(r.after), r.reading) for r in results
+    ))  # fmt: skip
+
+
+def findings(found: Iterable[LogFinding]) -> pd.DataFrame:
+    """Return one row per log line worth a person's time."""
+    return _table(("Time", "Severity", "Role", "Message"), (
+        (text.moment(f.time), f.severity, f.role, f.message) for f in found
+    ))  # fmt: skip
+
+
+def sessions(bad: Iterable[Session]) -> pd.DataFrame:
+    """Return one row per session with a problem."""
+    columns = ("Probe", "Role", "Session", "User", "Status", "Connect", "Answer", "Problem")
+    return _table(columns, (
+        (s.probe, s.role, s.number, s.user, s.status.replace("_", " "), text.milliseconds(s.connect_s),
+         text.milliseconds(s.answer_s), problem(s)) for s in bad
+    ))  # fmt: skip
+
+
+def problem(session: Session) -> str:
+    """Return all that went wrong in a session, in words."""
+    foreign = [f"saw the mark {mark} of another user" for mark in session.foreign_marks]
+    said = [part for part in (session.detail, *session.violations, *foreign) if part]
+    return "; ".join(said) or session.status.replace("_", " ")
+
+
+def measurements(step: StepEvidence | None) -> pd.DataFrame:
+    """Return one row per measurement of a step."""
+    columns = ("Metric", "Role", "Value", "Samples", "Failed", "Missing", "Note")
+    return _table(columns, (
+        (m.metric, m.role, text.measured(m), m.samples, m.failed, m.missing, m.note)
+        for m in (step.measurements if step else ())
+    ))  # fmt: skip
+
+
+def events(session: Session | None, expected: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row per event of a session and per expected one that never came."""
+    seen = session.events if session else ()
+    came = {event.type for event in seen}
+    rows = [(event.type, text.milliseconds(event.at_s), _known(event.sequence)) for event in seen]
+    rows += [(name, "did not come", text.NOT_OBSERVED) for name in expected if session and name not in came]
+    return _table(("Event", "After the message", "Sequence"), rows)
+
+
+def latencies(load: pd.DataFrame | None, column: str) -> pd.DataFrame:
+    """Return, for each role, sessions, those without a value, and quantiles of `column` (seconds)."""
+    columns = ("Role", "Sessions", "Without a value", "Fastest", "Median", "95th percentile", "Slowest")
+    rows = []
+    for role in _ROLES:
+        values = role_values(load, role, column)
+        quantiles = [text.milliseconds(float(values.quantile(q))) for q in (0, 0.5, 0.95, 1)]
+        if len(values):
+            rows.append((role, len(values), int(values.isna().sum()), *quantiles))
+    return _table(columns, rows)
+
+
+def role_values(load: pd.DataFrame | None, role: Role, column: str) -> pd.Series[float]:
+    """Return `column` of one role's load sessions as numbers, NaN where a session has none."""
+    if load is None or column not in load:
+        return pd.Series(dtype=float)
+    return load[load["role"] == role][column].astype(float)
+
+
+def series(points: pd.DataFrame | None, metric: str) -> pd.DataFrame:
+    """Return, for each role, how the series whose name contains `metric` began, ended and ranged."""
+    columns = ("Role", "Points", "First", "Last", "Lowest", "Highest")
+    rows = []
+    for role in _ROLES:
+        own = series_of(points, metric, role)
+        if len(own):
+            values, unit = own["value"], str(own["unit"].iloc[0])
+            shown = (values.iloc[0], values.iloc[-1], values.min(), values.max())
+            rows.append((role, len(own), *(text.quantity(float(value), unit) for value in shown)))
+    return _table(columns, rows)
+
+
+def series_of(points: pd.DataFrame | None, metric: str, role: Role) -> pd.DataFrame:
+    """Return the points with a value, oldest first, of one role's series whose name contains `metric`."""
+    if points is None or points.empty:
+        return pd.DataFrame(columns=["time", "role", "metric", "value", "unit"])
+    chosen = (points["role"] == role) & points["metric"].str.contains(metric, regex=False)
+    return points[chosen].dropna(subset=["value"]).sort_values("time")
+
+
+def severities(logs: LogsEvidence | None) -> pd.DataFrame:
+    """Return one row per severity that was seen, mildest first, and its entries on each revision."""
+    found = logs.counts if logs else {}
+    roles = [role for role in _ROLES if role in found]
+    return _table(
+        ("Severity", *(role.capitalize() for role in roles)),
+        ((name, *(found[role].get(name, 0) for role in roles)) for name in severity_order(logs)),
+    )
+
+
+def severity_order(logs: LogsEvidence | None) -> list[str]:
+    """Return the severities that were seen, mildest first, unknown names last."""
+    seen = {name for tally in logs.counts.values() for name in tally} if logs else set()
+    return [name for name in _SEVERITIES if name in seen] + sorted(seen - set(_SEVERITIES))
+
+
+def pairs(values: Mapping[str, str], names: tuple[str, str]) -> pd.DataFrame:
+    """Return one row per entry of a mapping."""
+    return _table(names, values.items())
+
+
+def to_html(table: pd.DataFrame) -> str:
+    """Return `table` as escaped HTML that keeps its look where only inline styles survive.
+
+    JupyterLab drops `<style>` and scripts from outputs that it does not trust; colours are inherited, so
+    that it reads in light and dark themes.
+    """
+    head = "".join(f'<th scope="col" style="{_HEAD}">{escape(str(name))}</th>' for name in table.columns)
+    rows = (
+        "".join(f'<td style="{_CELL}">{escape(str(cell))}</td>' for cell in row)
+        for row in table.itertuples(index=False, name=None)
+    )
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _known(value: object) -> str:
+    return text.NOT_OBSERVED if value is None else str(value)

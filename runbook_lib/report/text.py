@@ -1,0 +1,92 @@
+"""Put values into words that every renderer shares; nothing is decided and nothing is read here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from runbook_lib.evidence import Measurement, Outcome
+from runbook_lib.redact import redact
+
+NOT_OBSERVED = "not observed"
+_SYMBOLS = {Outcome.PASS: "✓", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!", Outcome.FAIL: "✗"}
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# What no reader can see but a terminal, an XML parser or the direction of the text obeys.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+_SINGULAR = {"entries": "entry", "polls": "poll", "sessions": "session", "starts": "start",
+             "answers": "answer", "tests": "test"}  # fmt: skip
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return `text` redacted, without terminal sequences and without invisible characters."""
+    return redact(_UNSEEN.sub("", _ANSI.sub("", text)), secrets)
+
+
+def outcome_word(outcome: Outcome | None) -> str:
+    """Return a symbol and the outcome's name, so that colour is never needed to read it."""
+    return NOT_OBSERVED if outcome is None else f"{_SYMBOLS[outcome]} {outcome.name}"
+
+
+def number(value: float) -> str:
+    """Return `value` with three significant digits, whole from a thousand on."""
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a value with its unit; a ratio (0 to 1) also in percent; a missing one as `not observed`."""
+    value = value or 0
+    if unit == "ratio":
+        return f"{number(value)} ({number(value * 100)} %)"
+    if unit == "ready":
+        return "ready" if value else "not ready"
+    return f"{number(value)} {_SINGULAR.get(unit, unit) if value == 1 else unit}".strip()
+
+
+def bounded(bound: str, unit: str) -> str:
+    """Return the judge's bound, with its unit where it is one plain number."""
+    plain = re.fullmatch(r"[≤≥<>=]+ [\d.,e+-]+", bound) and unit not in ("ratio", "ready")
+    return f"{bound} {unit}" if plain else bound
+
+
+def measured(measurement: Measurement | None) -> str:
+    """Return the value of a measurement in words."""
+    return quantity(measurement.value, measurement.unit) if measurement else NOT_OBSERVED
+
+
+def change(candidate: Measurement | None, baseline: Measurement | None) -> str:
+    """Return candidate less baseline with its sign; ratios in percentage points (`pp`)."""
+    values = [m.value if m else None for m in (candidate, baseline)]
+    if candidate is None or values[0] is None or values[1] is None:
+        return NOT_OBSERVED
+    unit = candidate.unit
+    factor, unit = (100, "pp") if unit == "ratio" else (1, unit)
+    difference = factor * (values[0] - values[1])
+    return f"{'-' if difference < 0 else '+'}{number(abs(difference))} {unit}"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Return seconds as milliseconds, from 10 s on as seconds."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOT_OBSERVED
+    return f"{seconds:.1f} s" if seconds >= 10 else f"{seconds * 1000:,.0f} ms"
+
+
+def span(seconds: float | None) -> str:
+    """Return a length of time as a person would say it, e.g. `4 min 12 s`."""
+    if seconds is None:
+        return NOT_OBSERVED
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time in UTC to the second."""
+    return NOT_OBSERVED if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,368 @@
+"""The client against services that behave, refuse, stall and lie; all on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from scripted_service import (
+    EVENTS,
+    PATIENCE_S,
+    SUBPROTOCOL,
+    TOKEN,
+    ScriptedService,
+    answer,
+    client,
+    greet,
+    raw_server,
+)
+
+from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
+from runbook_lib.ports import Answer
+
+Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
+
+
+async def chat_once(service: ScriptedService, **probes: Any) -> Answer:
+    """Log in, connect, say `hello`, close; none of it may hang."""
+    async with asyncio.timeout(PATIENCE_S):
+        agents = client(**probes)
+        session = await agents.connect(service.url, await agents.login(service.url, "probe-1@example.test"))
+        try:
+            return await session.chat("hello", "triage")
+        finally:
+            await session.close()
+
+
+async def test_a_session_logs_in_connects_and_is_answered() -> None:
+    async with ScriptedService().serving() as service:
+        answered = await chat_once(service)
+    assert (answered.status, answered.violations, answered.detail) == ("answered", (), "")
+    assert [event.type for event in answered.events] == list(EVENTS)
+    assert "hello" in answered.text
+    assert service.bodies == [{"user": "probe-1@example.test"}]
+
+
+async def test_every_request_says_which_run_it_comes_from_and_the_socket_offers_no_compression() -> None:
+    async with ScriptedService().serving() as service:
+        await chat_once(service)
+        await client().get(service.url, "/api/200", TOKEN)
+    assert [(path, headers["User-Agent"]) for path, headers in service.requests] == [
+        ("/auth/login", "runbook/20261123-test"),
+        ("/ws", "runbook/20261123-test"),
+        ("/api/200", "runbook/20261123-test"),
+    ]
+    handshake = service.requests[1][1]
+    assert handshake["Sec-WebSocket-Protocol"] == f"jwt-auth, {SUBPROTOCOL}"
+    assert "Sec-WebSocket-Extensions" not in handshake
+    assert service.requests[2][1]["Authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_plan_may_send_the_token_in_a_header_and_want_no_greeting() -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        asked = await socket.receive_json()
+        await answer(socket, asked["q"][0])
+
+    protocol = {"subprotocols": (), "headers": {"X-Auth": "T {token}"}, "greeting": None}
+    protocol |= {"message": {"q": ["{content}"]}}
+    async with ScriptedService(talk=talk).serving() as service:
+        answered = await chat_once(service, protocol=protocol)
+    assert answered.status == "answered"
+    assert service.requests[1][1]["X-Auth"] == f"T {TOKEN}"
+    assert "Sec-WebSocket-Protocol" not in service.requests[1][1]
+
+
+async def test_several_messages_go_over_one_session() -> None:
+    async with ScriptedService().serving() as service:
+        session = await client().connect(service.url, TOKEN)
+        answers = [await session.chat(f"hello-{turn}", "triage") for turn in range(3)]
+        await session.close()
+    assert [(each.status, each.violations) for each in answers] == [("answered", ())] * 3
+    assert session.session_id == "s1"
+
+
+async def test_the_password_of_the_plan_is_sent_and_its_absence_is_a_plan_error() -> None:
+    auth = {"password_env": "STAGING_PASSWORD"}
+    async with ScriptedService().serving() as service:
+        await client({"STAGING_PASSWORD": "correct horse"}, auth=auth).login(service.url, "a@example.org")
+    assert service.bodies == [{"user": "a@example.org", "password": "correct horse"}]
+    with pytest.raises(PlanError) as error:
+        client({}, auth=auth)
+    assert str(error.value) == (
+        "probes.auth.password_env: the environment variable STAGING_PASSWORD is not set; "
+        "export the test users' password"
+    )
+
+
+async def test_proxy_variables_do_not_interfere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with ScriptedService().serving() as service:
+        assert (await chat_once(service)).status == "answered"
+
+
+REFUSALS: dict[str, tuple[ScriptedService, str]] = {
+    "401": (
+        ScriptedService(refuse=lambda: web.Response(status=401, text=f'{{"error": "bad token {TOKEN}"}}')),
+        '/ws answered 401: {"error": "bad token [redacted]"}',
+    ),
+    "504 without body": (
+        ScriptedService(refuse=lambda: web.Response(status=504)),
+        "/ws answered 504: Gateway Timeout",
+    ),
+    "redirect": (
+        ScriptedService(refuse=lambda: web.Response(status=302, headers={"Location": "/elsewhere"})),
+        "/ws answered 302: Found",
+    ),
+    "no subprotocol": (
+        ScriptedService(select=()),
+        "/ws answered 101: did not select the subprotocol jwt-auth",
+    ),
+    "token as subprotocol": (
+        ScriptedService(select=(SUBPROTOCOL,)),
+        "/ws answered 101: did not select the subprotocol jwt-auth",
+    ),
+}
+
+
+@pytest.mark.parametrize(("service", "text"), REFUSALS.values(), ids=REFUSALS)
+async def test_a_refused_handshake_says_how_and_never_the_token(service: ScriptedService, text: str) -> None:
+    async with service.serving():
+        with pytest.raises(HandshakeRejected) as refusal:
+            await client().connect(service.url, TOKEN)
+    assert str(refusal.value) == text
+    assert len(service.requests) == 1
+
+
+async def _garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00\xff\x00 not http at all\r\n\r\n" * 10)
+    await writer.drain()
+
+
+async def _close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readline()
+
+
+async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+@pytest.mark.parametrize("script", [_garbage, _close])
+async def test_a_server_that_speaks_no_http_is_a_rejection(script: Any) -> None:
+    async with raw_server(script) as url, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
+            await client().connect(url, TOKEN)
+        with pytest.raises(HandshakeRejected, match=r"^/auth/login answered nothing: "):
+            await client().login(url, "a@example.test")
+        reply = await client().get(url, "/health")
+    assert (reply.status, reply.json) == (None, None)
+    assert reply.detail
+
+
+async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more() -> None:
+    async with raw_server(_silence) as url, asyncio.timeout(PATIENCE_S):
+        agents = client(connect_timeout_s=0.2)
+        with pytest.raises(TurnTimeout) as late:
+            await agents.connect(url, TOKEN)
+        with pytest.raises(HandshakeRejected) as silent:
+            await agents.login(url, "a@example.test")
+        reply = await agents.get(url, "/health")
+    assert str(late.value) == "the session on /ws did not come within 0.2 s"
+    assert str(silent.value) == "/auth/login answered nothing: no answer within 0.2 s"
+    assert (reply.status, reply.detail) == (None, "no answer within 0.2 s")
+
+
+async def test_a_port_where_nobody_listens_is_a_rejection() -> None:
+    async with raw_server(_silence) as url:
+        pass
+    with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: ConnectionRefusedError"):
+        await client().connect(url, TOKEN)
+
+
+UNUSABLE = "/auth/login answered 200: no usable access_token in the answer"
+TOO_LARGE = "/auth/login answered nothing: ValueError: the answer is larger than 1048576 bytes"
+
+
+async def _login_with(response: web.StreamResponse) -> str:
+    async def login() -> web.StreamResponse:
+        return response
+
+    async with ScriptedService(login=login).serving() as service, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(HandshakeRejected) as refusal:
+            await client().login(service.url, "a@example.test")
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        (web.Response(status=401, text='{"error": "no"}'), '/auth/login answered 401: {"error": "no"}'),
+        (web.Response(text="<html>"), UNUSABLE),
+        (web.json_response({"access_token": ""}), UNUSABLE),
+        (web.json_response({"access_token": "a\r\nb"}), UNUSABLE),
+        (web.Response(body=b"x" * 2_000_000), TOO_LARGE),
+    ],
+    ids=["refused", "no json", "empty", "unsendable", "huge"],
+)  # fmt: skip
+async def test_a_login_without_a_usable_token_is_a_rejection(response: web.Response, text: str) -> None:
+    assert await _login_with(response) == text
+
+
+async def _begin_with(frame: str | bytes | None) -> str:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        if isinstance(frame, str):
+            await socket.send_str(frame)
+            await socket.receive()
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(HandshakeRejected) as refusal:
+            await client().connect(service.url, TOKEN)
+    return str(refusal.value)
+
+
+async def test_a_session_that_does_not_begin_with_the_greeting_is_a_rejection() -> None:
+    assert (
+        await _begin_with("hi") == "/ws answered 101: began with no JSON object instead of connection_ready"
+    )
+    assert await _begin_with('{"type": "error"}') == (
+        "/ws answered 101: began with error instead of connection_ready"
+    )
+    assert (await _begin_with(None)).startswith(
+        "/ws answered 101: lost the connection before connection_ready: received 1000"
+    )
+    assert (await _begin_with(json.dumps({"type": "x" * 2_000_000}))).startswith(
+        "/ws answered 101: lost the connection before connection_ready: sent 1009"
+    )
+
+
+async def test_a_greeting_that_never_comes_is_a_time_out() -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(TurnTimeout):
+            await client(connect_timeout_s=0.2).connect(service.url, TOKEN)
+
+
+def after_the_message(act: Talk) -> ScriptedService:
+    """Return a service that greets, takes one message, and then does `act`."""
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await greet(socket)
+        await socket.receive()
+        await act(socket)
+
+    return ScriptedService(talk=talk)
+
+
+async def _stall(socket: web.WebSocketResponse) -> None:
+    await socket.send_json({"type": "agent_started"})
+    await socket.receive()
+
+
+async def _leave(socket: web.WebSocketResponse) -> None:
+    await socket.close(code=1011, message=f"token {TOKEN} was bad".encode())
+
+
+async def _drop(socket: web.WebSocketResponse) -> None:
+    assert socket._req is not None
+    assert socket._req.transport is not None
+    socket._req.transport.abort()
+
+
+async def _shout(socket: web.WebSocketResponse) -> None:
+    await socket.send_str("x" * 2_000_000)
+    await socket.receive()
+
+
+async def _babble(socket: web.WebSocketResponse) -> None:
+    await socket.send_str("nonsense")
+    await socket.receive()
+
+
+async def _flood(socket: web.WebSocketResponse) -> None:
+    for _ in range(100_000):
+        await socket.send_json({"type": "agent_thinking"})
+
+
+HOSTILE = {
+    "stall": (_stall, "answer_timeout", "the final event did not come within 0.3 s"),
+    "leave": (_leave, "closed", "the server ended the session: received 1011"),
+    "drop": (_drop, "closed", "the server ended the session: no close frame"),
+    "shout": (_shout, "protocol_violation", "a frame could not be read: 1009"),
+    "babble": (_babble, "protocol_violation", "frame 1 is not a JSON object"),
+    "flood": (_flood, "protocol_violation", "the answer did not end within 500 frames"),
+}
+
+
+@pytest.mark.parametrize(("act", "status", "detail"), HOSTILE.values(), ids=HOSTILE)
+async def test_a_hostile_answer_has_a_named_outcome_and_never_hangs(
+    act: Talk, status: str, detail: str
+) -> None:
+    limit_s = 0.3 if status == "answer_timeout" else 8.0
+    async with after_the_message(act).serving() as service:
+        hostile = await chat_once(service, answer_timeout_s=limit_s)
+    assert (hostile.status, hostile.answer_s) == (status, None)
+    assert hostile.detail.startswith(detail)
+    assert "eyJ" not in repr(hostile)
+
+
+async def test_a_final_event_sent_twice_is_a_violation() -> None:
+    async def twice(socket: web.WebSocketResponse) -> None:
+        await answer(socket, "hello")
+        await socket.send_json({"type": "agent_completed"})
+        await socket.receive()
+
+    async with after_the_message(twice).serving() as service:
+        answered = await chat_once(service)
+    assert answered.violations == ("agent_completed came after the end of the answer",)
+
+
+async def test_a_message_on_a_session_that_the_server_has_ended_is_told_as_closed() -> None:
+    async with ScriptedService(talk=greet).serving() as service, asyncio.timeout(PATIENCE_S):
+        session = await client().connect(service.url, TOKEN)
+        assert (await session.chat("hello", "triage")).status == "closed"
+        await session.close()
+        await session.close()
+
+
+async def test_closing_a_session_that_the_server_ignores_ends_in_time() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        key = next(
+            line.split(b": ")[1].strip()
+            for line in (await reader.readuntil(b"\r\n\r\n")).splitlines()
+            if line.lower().startswith(b"sec-websocket-key")
+        )
+        digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324 - RFC 6455
+        accept = base64.b64encode(digest)
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        await asyncio.sleep(60)  # reads nothing, says nothing; the test ends it
+
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
+        session = await client(protocol={"greeting": None}, answer_timeout_s=0.2).connect(url, TOKEN)
+        # More than the sockets buffer, so that even sending cannot end.
+        assert (await session.chat("x" * 20_000_000, "triage")).status == "answer_timeout"
+        began = time.monotonic()
+        await session.close()
+        assert time.monotonic() - began < 5
+
+
+async def test_no_log_line_holds_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with ScriptedService().serving() as service:
+        await chat_once(service)
+    assert "eyJ" not in caplog.text
+    assert "jwt.ZXlK" not in caplog.text

@@ -1,0 +1,135 @@
+"""The real Google clients on an emulator started by its own command, and what tests need around them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from google.api_core.future.polling import DEFAULT_POLLING
+from google.cloud import logging_v2, monitoring_v3, run_v2
+from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+from google.cloud.logging_v2.services.logging_service_v2.transports import LoggingServiceV2GrpcTransport
+from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
+from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+ROOT = Path(__file__).parents[2]
+ECHO = Path(__file__).parent / "servers" / "echo.py"
+PROJECT = "test-project"
+PARENT = f"projects/{PROJECT}/locations/us-central1"
+POLLING = DEFAULT_POLLING.with_delay(initial=0.02, maximum=0.05, multiplier=1.0).with_timeout(30)
+LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+PINNED = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+
+T = TypeVar("T")
+
+
+def eventually(read: Callable[[], T], holds: Callable[[T], Any] = bool, timeout_s: float = 20.0) -> T:
+    """Return what `read` returns once it holds; fail with the last value when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = read()
+        if holds(value):
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not come true within {timeout_s} s; last seen: {value!r}")
+        time.sleep(0.02)
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the argv of an emulator command."""
+    return [sys.executable, "-m", "runbook_lib.emulator", *arguments]
+
+
+def run_command(*arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    """Run an emulator command to its end."""
+    environment = {key: value for key, value in os.environ.items() if key != "RUNBOOK_EMULATOR_DIR"}
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=timeout_s, cwd=ROOT, env=environment
+    )
+
+
+def write_catalogue(folder: Path) -> Path:
+    """Write a catalogue whose images are this folder's test server in several moods."""
+    python = sys.executable
+    images = {
+        "echo": {"command": [python, str(ECHO)]},
+        "echo-env": {"command": [python, str(ECHO)], "env": {"GREETING": "from the image"}},
+        "exits": {"command": [python, str(ECHO), "--exit"]},
+        "deaf": {"command": [python, "-c", "import time; time.sleep(600)"]},
+        "with-child": {"command": [python, str(ECHO), "--child"]},
+        "absent-command": {"command": [str(folder / "no-such-program")]},
+    }
+    path = folder / "catalogue.yaml"
+    path.write_text(json.dumps({"images": images}), encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """Clients of a running emulator."""
+
+    info: dict[str, Any]
+    services: run_v2.ServicesClient
+    revisions: run_v2.RevisionsClient
+    logs: LoggingServiceV2Client
+    metrics: monitoring_v3.MetricServiceClient
+    channel: grpc.Channel
+
+    def deploy(self, service_id: str, **options: Any) -> run_v2.Service:
+        """Create a service and wait until it is ready."""
+        request = {"parent": PARENT, "service_id": service_id, "service": service(**options)}
+        return self.services.create_service(request=request, retry=None).result(polling=POLLING)
+
+    def update(self, changed: run_v2.Service, **request: Any) -> run_v2.Service:
+        """Update a service and wait."""
+        call = self.services.update_service(request={"service": changed, **request}, retry=None)
+        return call.result(polling=POLLING)
+
+    def entries(self, filter_: str, **request: Any) -> list[logging_v2.types.LogEntry]:
+        """Return all entries that match, oldest first unless told otherwise."""
+        call = {"resource_names": [f"projects/{PROJECT}"], "filter": filter_, "page_size": 1000, **request}
+        return list(self.logs.list_log_entries(request=call, retry=None))
+
+    def series(self, metric: str, service_id: str, **request: Any) -> list[monitoring_v3.TimeSeries]:
+        """Return the last ten minutes of a Cloud Run metric of one service."""
+        now = time.time()
+        call = {
+            "name": f"projects/{PROJECT}",
+            "filter": f'metric.type = "run.googleapis.com/{metric}" '
+            f'AND resource.labels.service_name = "{service_id}"',
+            "interval": {"start_time": {"seconds": int(now - 600)}, "end_time": {"seconds": int(now + 1)}},
+            **request,
+        }
+        return list(self.metrics.list_time_series(request=call, retry=None))
+
+
+def service(image: str = "echo", env: dict[str, str] | None = None, **template: Any) -> run_v2.Service:
+    """Build a service message; further options go to the container's or the template's fields."""
+    container_fields = {"startup_probe", "resources", "command", "args", "ports"}
+    container = {key: template.pop(key) for key in list(template) if key in container_fields}
+    traffic = template.pop("traffic", [])
+    variables = [run_v2.EnvVar(name=name, value=value) for name, value in (env or {}).items()]
+    return run_v2.Service(
+        template={"containers": [{"image": image, "env": variables, **container}], **template}, traffic=traffic
+    )
+
+
+def connect(info: dict[str, Any]) -> Cloud:
+    """Open the real clients on the emulator's address."""
+    channel = grpc.insecure_channel(info["grpc"], options=[("grpc.max_receive_message_length", -1)])
+    return Cloud(
+        info=info,
+        services=run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel)),
+        revisions=run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel)),
+        logs=LoggingServiceV2Client(transport=LoggingServiceV2GrpcTransport(channel=channel)),
+        metrics=monitoring_v3.MetricServiceClient(transport=MetricServiceGrpcTransport(channel=channel)),
+        channel=channel,
+    )

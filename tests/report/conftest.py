@@ -1,0 +1,47 @@
+"""Share one chromium among the report's browser tests; a missing one is a failure, never a skip."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from runbook_lib.report import html
+from runbook_lib.report.record import RunRecord
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.fail("no chromium on PATH, so the report was not looked at: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def show(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
+    """Give a function that opens a record's report; `page.requests` lists what it asked the network for."""
+    folder = tmp_path_factory.mktemp("reports")
+
+    def open_report(record: RunRecord, *, change: Callable[[str], str] = str, scripts: bool = True) -> Page:
+        page: Any = chromium.new_page(viewport={"width": 1280, "height": 800}, java_script_enabled=scripts)
+        page.requests = []
+        page.on("request", lambda request: page.requests.append(request.url))
+        file = Path(folder, f"{len(list(folder.iterdir()))}.html")
+        file.write_text(change(html.render(record)), encoding="utf-8")
+        page.goto(file.as_uri())
+        if scripts:
+            page.wait_for_selector("html[data-charts]", state="attached", timeout=60_000)
+        return page
+
+    return open_report

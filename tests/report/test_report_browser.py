@@ -1,0 +1,97 @@
+"""The HTML report in a real browser: it draws, fits and can be read, and nothing observed in it can act."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import report_records as records
+from playwright.sync_api import Page
+
+Show = Callable[..., Page]
+pytestmark = pytest.mark.browser
+
+WORST_CONTRAST = (Path(__file__).parent / "worst_contrast.js").read_text(encoding="utf-8")
+
+
+def _without_policy(page: str) -> str:
+    page, count = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    assert count == 1
+    return page
+
+
+def _assert_inert(page: Page) -> None:
+    # `goto` waited for the load event, which comes after the onerror of every planted image.
+    assert page.evaluate("window.pwned") is None
+    assert [url for url in page.requests if not url.startswith("blob:")] == [page.url]  # type: ignore[attr-defined]
+    assert page.locator("img, base, iframe, object, embed, form, meta[http-equiv=refresh]").count() == 0
+    addresses = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
+    assert [a for a in addresses if re.match(r"(?i)\s*([a-z]+:|//)", a or "")] == []
+
+
+@pytest.fixture(scope="module")
+def failing(show: Show) -> Page:
+    return show(records.failing())
+
+
+@pytest.fixture(scope="module")
+def hostile(show: Show) -> Page:
+    return show(records.hostile())
+
+
+def test_all_charts_are_drawn_without_any_request(failing: Page) -> None:
+    assert failing.get_attribute("html", "data-charts") == "drawn"
+    assert failing.locator(".js-plotly-plot .main-svg").count() >= 5
+    assert failing.locator("details[open] summary", has_text="The numbers").count() == 0
+    _assert_inert(failing)
+
+
+def test_hostile_text_is_inert(hostile: Page) -> None:
+    assert hostile.locator(".js-plotly-plot").count() == 5
+    _assert_inert(hostile)
+    assert "{{ 7*7 }}" in hostile.inner_text("#verdict")
+
+
+def test_hostile_text_is_inert_even_without_the_policy(show: Show) -> None:
+    _assert_inert(show(records.hostile(), change=_without_policy))
+
+
+def test_the_policy_stops_what_escaping_might_miss(show: Show) -> None:
+    planted = "<main><script>window.pwned=1</script><img src=x onerror=window.pwned=2>"
+    page = show(records.empty(), change=lambda text: text.replace("<main>", planted))
+    assert page.locator("main img").count() == 1
+    assert page.evaluate("window.pwned") is None
+
+
+def test_without_scripts_every_chart_is_a_table(show: Show) -> None:
+    page = show(records.good(), scripts=False)
+    assert page.locator("[data-figure]:visible").count() == 0
+    assert page.locator("figure table:visible").count() == 5
+    assert "agent_completed" in page.inner_text("figure:has([data-figure=waterfall])")
+
+
+def test_the_verdict_is_on_the_first_screen(failing: Page) -> None:
+    failing.set_viewport_size({"width": 1280, "height": 800})
+    failing.evaluate("scrollTo(0, 0)")
+    box = failing.locator(".card").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 800
+
+
+@pytest.mark.parametrize("name", ["failing", "hostile"])
+def test_a_phone_needs_no_sideways_scrolling(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_contrast_is_at_least_4_5(failing: Page, scheme: Literal["light", "dark"]) -> None:
+    failing.set_viewport_size({"width": 1280, "height": 800})
+    failing.emulate_media(color_scheme=scheme)
+    worst = failing.evaluate(WORST_CONTRAST)
+    assert worst["texts"] > 200
+    assert worst["ratio"] >= 4.5, worst

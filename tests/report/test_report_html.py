@@ -1,0 +1,109 @@
+"""The HTML report says what the record says, in words, in one file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import report_records as records
+from bs4 import BeautifulSoup
+
+from runbook_lib.report import html
+
+
+def _soup(page: str) -> BeautifulSoup:
+    return BeautifulSoup(page, "html.parser")
+
+
+def _words(page: str, selector: str) -> str:
+    found = _soup(page).select_one(selector)
+    assert found is not None, f"no {selector}"
+    return " ".join(found.get_text(" ").split())
+
+
+def test_the_banner_names_action_confidence_decider_and_next_command() -> None:
+    banner = _words(html.render(records.failing()), "#verdict")
+    assert "✗ ROLLBACK confidence MEDIUM" in banner
+    assert "FAIL, 2 of 24 sessions received another user's mark" in banner
+    assert "Decided by user-isolation · 1 thing not seen" in banner
+    assert f"Next runbook status outputs/{records.RUN_ID}" in banner
+
+
+def test_a_run_without_a_verdict_never_looks_like_a_good_one() -> None:
+    page = html.render(records.empty())
+    assert "! NO VERDICT" in _words(page, "#verdict")
+    assert "nothing here allows a promotion" in _words(page, "#verdict")
+    assert "deploy: services.get on backend-service answered UNAVAILABLE" in _words(page, "#not-seen")
+    assert "PASS" not in _words(page, "body")
+
+
+def test_the_card_shows_both_revisions_and_who_gets_the_traffic() -> None:
+    card = _words(html.render(records.good()), ".card")
+    assert f"Candidate {records.CANDIDATE} sample-agent:healthy" in card
+    assert f"Baseline {records.BASELINE} sample-agent:previous" in card
+    assert f"100 % {records.BASELINE} tag baseline 0 % {records.CANDIDATE} tag candidate" in card
+
+
+def test_a_criterion_row_carries_its_evidence_and_its_cell() -> None:
+    page = html.render(records.failing())
+    row = _words(page, "#criterion-user-isolation")
+    assert row.startswith("✗ FAIL User Isolation: concurrent users properly separated 2 of 24 sessions")
+    assert "2 sessions ≤ 0 sessions 3 sessions 24 03_tests#isolation probes_sessions.parquet" in row
+    links = [link["href"] for link in _soup(page).select("#criterion-user-isolation a")]
+    assert links == ["notebooks/03_tests.ipynb#isolation", "evidence/probes_sessions.parquet"]
+
+
+def test_a_value_that_nobody_saw_reads_not_observed() -> None:
+    row = _words(html.render(records.failing()), "#criterion-memory")
+    assert "ERROR No memory leaks not observed: timeSeries.list answered 503 not observed ≤ baseline" in row
+
+
+def test_an_interval_stands_below_its_value() -> None:
+    verdict = records.verdict()
+    first = verdict.criteria[9].model_copy(update={"interval": (0.07, 0.095), "alpha": 0.01})
+    page = html.render(replace(records.good(), verdict=verdict.model_copy(update={"criteria": (first,)})))
+    row = _words(page, "#criterion-connect-time")
+    assert "0.0812 s 0.07 to 0.095, \N{GREEK SMALL LETTER ALPHA} 0.01" in row
+
+
+def test_secrets_are_masked_by_name_and_by_shape() -> None:
+    token = "eyJhbGciOiJIUzI1.eyJzdWIiOiJwcm9i.c2lnbmF0dXJl"  # noqa: S105 - made up
+    parameters = {"api_token": "hunter2-hunter2", "note": f"use {token}", "x": "hunter2-hunter2"}
+    page = html.render(replace(records.good(), parameters=parameters, errors=(f"login with {token}",)))
+    assert token not in page
+    assert "hunter2" not in page
+    assert "api_token [redacted]" in _words(page, "#record")
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("evidence/a b.json", "evidence/a%20b.json"),
+        ("javascript:alert(1)", "javascript%3Aalert%281%29"),
+        ("//evil.test/x", ""),
+        ("/etc/passwd", ""),
+        ("../../secret", ""),
+        ("..\\secret", ""),
+    ],
+)
+def test_a_link_never_leaves_the_run_folder(path: str, target: str) -> None:
+    assert html.link(path) == target
+
+
+def test_the_file_is_whole_and_small() -> None:
+    page = html.render(records.good())
+    assert len(page.encode()) < 3_000_000
+    assert re.findall(r'(?:src|href)="(?:https?:|//)', page) == []
+    assert page.index('id="plotly-bundle"') < page.index("</head>") < page.index("<body>")
+
+
+def test_a_report_without_figures_carries_no_plotly() -> None:
+    assert len(html.render(records.empty())) < 40_000
+
+
+def test_the_rollback_section_says_what_was_seen_afterwards() -> None:
+    done = _words(html.render(records.failing()), "#rollback")
+    assert f"Verified: traffic was returned to {records.BASELINE}" in done
+    assert "1 of 1 health requests answered 200, 1 of 1 sessions answered" in done
+    assert "No rollback was carried out" in _words(html.render(records.good()), "#rollback")

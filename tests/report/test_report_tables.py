@@ -1,0 +1,132 @@
+"""Tables put records into words; a missing value is never empty and never zero."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+import report_records as records
+
+from runbook_lib.evidence import EventSeen
+from runbook_lib.report import tables, text
+
+
+def test_criteria_are_words_with_units() -> None:
+    table = tables.criteria(records.failing().criteria())
+    assert list(table.columns)[2:] == ["Observed", "Bound", "Baseline", "Samples", "Reason"]
+    row = table[table["Criterion"].str.startswith("User Isolation")].iloc[0]
+    assert list(row)[:1] + list(row)[2:6] == ["✗ FAIL", "2 sessions", "≤ 0 sessions", "3 sessions", "24"]
+
+
+def test_suites_of_the_plan_are_listed_even_if_they_did_not_run() -> None:
+    table = tables.suites(records.empty())
+    assert list(table["Suite"]) == ["Golden Path Test", "Agent Registry Test"]
+    assert list(table["Outcome"]) == ["? INCONCLUSIVE", "? INCONCLUSIVE"]
+    assert set(table["Duration"]) == {"not observed"}
+
+
+def test_a_suite_ended_at_its_limit_says_so_and_does_not_pass() -> None:
+    record = records.empty()
+    late = records.suite("golden-path", exit_code=None, timed_out=True, requests=None)
+    suites = records.SuitesEvidence(window=records.window(), suites=(late,))
+    table = tables.suites(records.replace(record, suites=suites))
+    assert list(table.iloc[0])[1:] == [
+        "? INCONCLUSIVE", "12.4 s", "1 passed", "not observed", "ended at its time limit",
+    ]  # fmt: skip
+
+
+def test_sessions_with_problems_say_all_that_was_wrong() -> None:
+    record = records.failing()
+    assert record.probes is not None
+    row = tables.sessions(record.probes.bad_sessions).iloc[0]
+    assert row["Problem"] == (
+        "closed by the service; sequence 3 after 1; saw the mark mark-candidate-5 of another user"
+    )
+
+
+def test_events_that_never_came_have_a_row() -> None:
+    cut = records.session(events=(EventSeen(type="agent_started", at_s=0.04, sequence=1),))
+    table = tables.events(cut, ("agent_started", "agent_completed"))
+    assert table.values.tolist() == [
+        ["agent_started", "40 ms", "1"],
+        ["agent_completed", "did not come", "not observed"],
+    ]
+
+
+def test_latencies_count_the_sessions_without_a_value() -> None:
+    table = tables.latencies(records.load_table(lost=9), "connect_s")
+    assert table[["Role", "Sessions", "Without a value"]].values.tolist() == [
+        ["candidate", "60", "9"], ["baseline", "60", "0"],
+    ]  # fmt: skip
+
+
+def test_traffic_names_the_roles() -> None:
+    record = records.good()
+    table = tables.traffic(record.traffic(), record)
+    assert table.values.tolist() == [
+        [records.BASELINE, "baseline", "100 %", "baseline"],
+        [records.CANDIDATE, "candidate", "0 %", "candidate"],
+    ]
+
+
+def test_measurements_without_data_read_not_observed() -> None:
+    record = records.good()
+    assert record.metrics is not None
+    empty = records.measurement("memory.growth_mib", "candidate", None, 0, missing=3, note="no point")
+    row = tables.measurements(record.metrics.model_copy(update={"measurements": (empty,)})).iloc[0]
+    assert list(row) == ["memory.growth_mib", "candidate", "not observed", "0", "0", "3", "no point"]
+
+
+def test_severities_are_in_order_of_gravity() -> None:
+    record = records.good()
+    assert tables.severities(record.logs).values.tolist() == [
+        ["INFO", "112", "104"], ["NOTICE", "6", "0"], ["WARNING", "0", "3"], ["ERROR", "0", "2"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", records.HOSTILE)
+def test_a_table_as_html_is_escaped_and_styled_inline(hostile: str) -> None:
+    shown = tables.to_html(pd.DataFrame({hostile: [hostile]}))
+    assert shown.count("<") == len(["table", "thead", "tr", "th", "tbody", "tr", "td"]) * 2
+    assert "class=" not in shown
+    assert shown.count('style="') == 3
+
+
+def test_empty_evidence_makes_empty_tables_with_columns() -> None:
+    made = (
+        tables.revisions(None),
+        tables.severities(None),
+        tables.latencies(None, "connect_s"),
+        tables.series(None, "memory"),
+        tables.measurements(None),
+        tables.events(None, ("x",)),
+    )
+    for table in made:
+        assert table.empty
+        assert len(table.columns)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (None, "s", "not observed"),
+        (float("nan"), "s", "not observed"),
+        (0.0, "entries", "0 entries"),
+        (1.0, "entries", "1 entry"),
+        (0.08123, "s", "0.0812 s"),
+        (12_345.6, "MiB", "12,346 MiB"),
+        (0.0125, "ratio", "0.0125 (1.25 %)"),
+        (1.0, "ready", "ready"),
+        (0.0, "ready", "not ready"),
+    ],
+)
+def test_a_quantity_has_its_unit(value: float | None, unit: str, words: str) -> None:
+    assert text.quantity(value, unit) == words
+
+
+def test_lengths_of_time_read_as_a_person_says_them() -> None:
+    assert [text.span(s) for s in (2.41, 252, 7300)] == ["2.4 s", "4 min 12 s", "2 h 1 min"]
+    assert text.span(None) == "not observed"
+    assert [text.milliseconds(s) for s in (None, 0.0403, 31.74)] == ["not observed", "40 ms", "31.7 s"]
+    assert text.moment(datetime(2025, 9, 16, 14, 2, 11, 999, tzinfo=UTC)) == "2025-09-16 14:02:11 UTC"
