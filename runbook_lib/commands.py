@@ -19,6 +19,8 @@ from runbook_lib.ports import CommandResult
 from runbook_lib.redact import redact, secrets_of
 
 OUTPUT_LIMIT_BYTES = 1_000_000
+_MARGIN_BYTES = 10_000
+"""Read before the limit, so that a secret which the limit cuts is still known as one."""
 _GRACE_S = 5
 
 
@@ -32,7 +34,6 @@ class LocalCommands:
 
     def __init__(self, environment: Mapping[str, str], clock: Clock) -> None:
         self._environment, self._clock = dict(environment), clock
-        self._secrets = secrets_of(environment)
 
     def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], timeout_s: float) -> CommandResult:
         """Run a command; `python` means the interpreter that runs this."""
@@ -40,9 +41,9 @@ class LocalCommands:
         with tempfile.TemporaryFile() as output:
             process = self._start(argv, cwd, env, output)
             exit_code = _wait(process, timeout_s)
-            text = _tail(output)
+            text = redact(_tail(output), secrets_of({**self._environment, **env}))
         window = Window(start=start, end=self._clock.now())
-        return CommandResult(exit_code=exit_code, output=redact(text, self._secrets), window=window)
+        return CommandResult(exit_code=exit_code, output=text[-OUTPUT_LIMIT_BYTES:], window=window)
 
     def _start(
         self, argv: Sequence[str], cwd: Path, env: dict[str, str], output: IO[bytes]
@@ -58,9 +59,10 @@ class LocalCommands:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            reason = error.strerror if isinstance(error, OSError) else error
             raise CommandFailed(
-                f"{argv[0]} in {cwd} cannot be started ({error.strerror}): check command and cwd in the plan"
+                f"{argv[0]} in {cwd} cannot be started ({reason}): check command and cwd in the plan"
             ) from error
 
 
@@ -85,5 +87,5 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 def _tail(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - OUTPUT_LIMIT_BYTES))
+    output.seek(max(0, size - OUTPUT_LIMIT_BYTES - _MARGIN_BYTES))
     return output.read().decode(errors="replace")

@@ -10,6 +10,7 @@ from pathlib import Path
 import papermill
 from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
+from traitlets import default
 
 from runbook_lib.errors import PlanError
 from runbook_lib.run import INTERRUPTED, Run
@@ -31,6 +32,14 @@ class Progress:
 
 
 Watcher = Callable[[Progress], None]
+
+
+class PrivateKernelManager(AsyncKernelManager):
+    """Starts kernels that talk over sockets in the file system: no port that others could reach."""
+
+    @default("transport")
+    def _private_transport(self) -> str:
+        return "ipc"
 
 
 def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
@@ -83,7 +92,7 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
             parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
             progress_bar=False,
             start_timeout=_KERNEL_START_LIMIT_S,
-            km=AsyncKernelManager(kernel_name="python3", transport="ipc"),  # no port that others could reach
+            kernel_manager_class=PrivateKernelManager,
         )
     except PapermillExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"

@@ -141,9 +141,8 @@ class Cockpit:
     def sessions(self) -> Shown:
         """Show the candidate's sessions in which anything went wrong."""
         seen = self._record().probes
-        bad = [session for session in (seen.bad_sessions if seen else ()) if session.role == "candidate"]
-        sentence = f"{len(bad)} of the candidate's sessions went wrong"
-        return Shown(sentence=sentence, parts=(tables.sessions(bad),))
+        table = tables.sessions(seen.bad_sessions if seen else (), "candidate")
+        return Shown(sentence=f"{len(table)} of the candidate's sessions went wrong", parts=(table,))
 
     def measure(self) -> Shown:
         """Load both revisions, read their series, and show what they measured."""

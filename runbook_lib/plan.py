@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from runbook_lib.catalogue import METRICS, suite_metric
 
@@ -15,9 +17,21 @@ Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], s
 
 
 class Section(BaseModel):
-    """Base of the plan's sections: immutable, and unknown fields are an error."""
+    """Base of the plan's sections: immutable; unknown fields, and numbers that bound nothing, are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )  # fmt: skip
+
+
+def _check_templates(texts: Iterable[str], *names: str) -> None:
+    """Refuse, before anything runs, what could not be filled in later."""
+    for text in texts:
+        try:
+            text.format_map(dict.fromkeys(names, ""))
+        except (LookupError, ValueError, AttributeError):
+            known = " ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"{text!r} is no template of {known}: double every other brace") from None
 
 
 class NextSteps(Section):
@@ -87,7 +101,19 @@ class Candidate(Section):
     def _one_way(self) -> Candidate:
         if bool(self.image) == bool(self.command):
             raise ValueError("give either image or command")
+        _check_templates(self.command, "project", "region", "service")
         return self
+
+    @field_validator("revision_pattern")
+    @classmethod
+    def _names_the_revision(cls, pattern: str) -> str:
+        try:
+            named = "revision" in re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        if not named:
+            raise ValueError("needs a group (?P<revision>…)")
+        return pattern
 
 
 class Rollout(Section):
@@ -109,6 +135,11 @@ class Rollout(Section):
     def _steps_end_at_100(self) -> Rollout:
         if not self.steps or self.steps[-1] != 100 or list(self.steps) != sorted(set(self.steps)):
             raise ValueError("steps must grow and end at 100")
+        return self
+
+    @model_validator(mode="after")
+    def _command_can_be_filled_in(self) -> Rollout:
+        _check_templates(self.rollback_command, "project", "region", "service", "baseline_revision")
         return self
 
 
@@ -145,6 +176,8 @@ class Suite(Section):
     def _one_way(self) -> Suite:
         if bool(self.pytest) == bool(self.command):
             raise ValueError("give either pytest or command")
+        names = ("candidate_url", "candidate_ws_url", "baseline_url", "run_id", "junit")
+        _check_templates((*self.pytest, *self.command, *self.env.values()), *names)
         return self
 
 
@@ -169,7 +202,7 @@ class Protocol(Section):
     """Sent on the handshake; templates as in `subprotocols`."""
     greeting: str | None = "connection_ready"
     """Type of the frame that the server sends first; null for none."""
-    message: dict[str, Any] = {
+    message: dict[str, JsonValue] = {
         "type": "chat_message",
         "data": {"content": "{content}", "agent": "{agent}", "thread_id": None},
     }
@@ -317,11 +350,12 @@ class Plan(Section):
     regressions: tuple[Regression, ...] = ()
     report: Report = Report()
 
-    @model_validator(mode="after")
-    def _something_is_critical(self) -> Plan:
-        if not any(criterion.critical for criterion in self.criteria):
+    @field_validator("criteria")
+    @classmethod
+    def _something_is_critical(cls, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        if not any(criterion.critical for criterion in criteria):
             raise ValueError("at least one criterion must be critical")
-        return self
+        return criteria
 
     def metric_names(self) -> tuple[str, ...]:
         """Return every metric that a criterion of this plan may name."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -15,13 +16,22 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from runbook_lib.errors import PlanError
 from runbook_lib.plan import Plan
 
 SHORTHANDS = {"candidate": "candidate.image", "baseline": "target.baseline_image"}
 """Parameters with a name shorter than the field that they set."""
+
+_PROBLEMS = {
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "string_type": "must be text (a number or a date needs quotes)",
+}
+"""What the models' types are called in YAML."""
 
 Keys = tuple[str | int, ...]
 """The way to a value in the plan: keys of mappings, indices of lists."""
@@ -49,9 +59,11 @@ def load_plan(file: Path, parameters: Mapping[str, str] | None = None) -> Plan:
     Raises:
         PlanError: If a file cannot be read, or anything in it is not as the models say.
     """
-    document = _read(file, seen=())
+    document = _load(file)
     for name, text in (parameters or {}).items():
         _set(document, name, text)
+    for _, section in _runners(document.data):
+        _anchor(section, file, unless="cwd" in section)
     try:
         plan = Plan.model_validate(document.data)
     except ValidationError as error:
@@ -70,9 +82,14 @@ def dump_plan(plan: Plan) -> str:
     return stream.getvalue()
 
 
+def _load(file: Path) -> _Document:
+    try:
+        return _read(file, seen=())
+    except RecursionError as error:
+        raise PlanError("is nested too deeply, or an alias in it holds itself", file=file) from error
+
+
 def _read(file: Path, seen: tuple[Path, ...]) -> _Document:
-    if file.resolve() in seen:
-        raise PlanError("extends itself", file=file, field="extends")
     raw = _parse(file)
     document = _Document(data={}, places={})
     base = raw.get("extends")
@@ -88,11 +105,21 @@ def _read(file: Path, seen: tuple[Path, ...]) -> _Document:
 
 
 def _read_base(file: Path, raw: CommentedMap, base: str, seen: tuple[Path, ...]) -> _Document:
-    parent = file.parent / base
-    if not parent.is_file():
+    parent, files = file.parent / base, (*seen, file.resolve())
+    if not _is_file(parent):
         problem = f"no such plan: {parent}"
-        raise PlanError(problem, file=file, line=_line(raw, "extends"), field="extends")
-    return _read(parent, (*seen, file.resolve()))
+    elif parent.resolve() in files:
+        problem = "extends itself"
+    else:
+        return _read(parent, files)
+    raise PlanError(problem, file=file, line=_line(raw, "extends"), field="extends")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _parse(file: Path) -> CommentedMap:
@@ -105,6 +132,8 @@ def _parse(file: Path) -> CommentedMap:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise PlanError(f"is not YAML: {error.problem}", file=file, line=line) from error
+    except (YAMLError, ValueError) as error:  # a control character; a date in month 13
+        raise PlanError(f"is not YAML: {str(error).splitlines()[0]}", file=file) from error
     if not isinstance(raw, CommentedMap):
         raise PlanError("must be a mapping of sections", file=file, allowed=tuple(Plan.model_fields))
     return raw
@@ -123,21 +152,32 @@ def _merge(into: dict[str, Any], node: CommentedMap, places: dict[Keys, Place], 
         old = into.get(str(key))
         if isinstance(value, CommentedMap) and isinstance(old, dict):
             _merge(old, value, places, here, file)
-        elif isinstance(value, CommentedSeq) and _by_id(value) and isinstance(old, list):
+        elif isinstance(old, list) and _have_ids(old) and _have_ids(value):
             _merge_by_id(old, value, places, here, file)
         else:
+            _forget_below(here, places)
             into[str(key)] = _plain(value, places, here, file)
 
 
-def _by_id(value: CommentedSeq) -> bool:
-    return bool(value) and all(isinstance(item, CommentedMap) and "id" in item for item in value)
+def _have_ids(items: Any) -> bool:
+    """Say whether this is a list whose items can be told apart by their ids."""
+    if not isinstance(items, list):
+        return False
+    ids = [item["id"] for item in items if isinstance(item, dict) and "id" in item]
+    return 0 < len(ids) == len(items) and all(ids.count(each) == 1 for each in ids)
+
+
+def _forget_below(at: Keys, places: dict[Keys, Place]) -> None:
+    for keys in [keys for keys in places if len(keys) > len(at) and keys[: len(at)] == at]:
+        del places[keys]
 
 
 def _merge_by_id(old: list[Any], node: CommentedSeq, places: dict[Keys, Place], at: Keys, file: Path) -> None:
-    ids = [item.get("id") for item in old]
+    ids = [item["id"] for item in old]
     for item in node:
         index = ids.index(item["id"]) if item["id"] in ids else len(old)
         here = (*at, index)
+        places[here] = Place(file=file, line=item.lc.line + 1)
         if index == len(old):
             ids.append(item["id"])
             old.append(_plain(item, places, here, file))
@@ -154,27 +194,44 @@ def _plain(value: Any, places: dict[Keys, Place], at: Keys, file: Path) -> Any:
         for index in range(len(value)):
             places[(*at, index)] = Place(file=file, line=_line(value, index))
         return [_plain(item, places, (*at, index), file) for index, item in enumerate(value)]
-    return float(value) if isinstance(value, float) else value
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    """Return a scalar without what the parser keeps of how it was written."""
+    kinds: tuple[tuple[Any, type], ...] = (
+        ((bool, ScalarBoolean), bool), (int, int), (float, float), (str, str)
+    )  # fmt: skip
+    return next((plain(value) for kind, plain in kinds if isinstance(value, kind)), value)
+
+
+def _runners(data: Mapping[str, Any]) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    """Find the sections that run commands in a folder, each with the keys that lead to it."""
+    suites = data.get("suites")
+    found: dict[Keys, Any] = {("candidate",): data.get("candidate")}
+    found |= {("suites", name): suites[name] for name in suites} if isinstance(suites, dict) else {}
+    return ((keys, section) for keys, section in found.items() if isinstance(section, dict))
 
 
 def _anchor_paths(data: dict[str, Any], own: CommentedMap, file: Path) -> None:
     """Make each `cwd` that this file sets absolute, for it is relative to this very file."""
-    candidate = own.get("candidate")
-    sections = [(data.get("candidate"), candidate)]
-    suites = own.get("suites")
-    if isinstance(suites, CommentedMap):
-        sections += [(data["suites"].get(name), suite) for name, suite in suites.items()]
-    for section, node in sections:
-        if isinstance(section, dict) and isinstance(node, CommentedMap) and ("cwd" in node or _runs(node)):
-            section["cwd"] = str((file.parent / str(section.get("cwd", "."))).resolve())
+    ours = dict(_runners(own))
+    for keys, section in _runners(data):
+        _anchor(section, file, unless=ours.get(keys, {}).keys().isdisjoint({"cwd", "command", "pytest"}))
 
 
-def _runs(node: CommentedMap) -> bool:
-    return "command" in node or "pytest" in node
+def _anchor(section: dict[str, Any], file: Path, *, unless: bool) -> None:
+    cwd = section.get("cwd", ".")
+    if isinstance(cwd, str) and not unless:
+        with suppress(OSError, ValueError, RuntimeError):  # no folder's name: said when it is used
+            section["cwd"] = str((file.parent / cwd).resolve())
 
 
 def _set(document: _Document, name: str, text: str) -> None:
-    """Set one field by its dotted name; the text stays text, and the models convert it."""
+    """Set one field by its dotted name; the text stays text, and the models convert it.
+
+    A `cwd` is relative to where the command was started, as for every other command.
+    """
     path = SHORTHANDS.get(name, name).split(".")
     if name == "candidate" and isinstance(document.data.get("candidate"), dict):
         document.data["candidate"].pop("command", None)
@@ -183,9 +240,11 @@ def _set(document: _Document, name: str, text: str) -> None:
         node = node.setdefault(part, {}) if isinstance(node, dict) else node
     if not isinstance(node, dict):
         raise PlanError("only fields of mappings can be set by a parameter", field=name)
-    node[path[-1]] = text
-    for length in range(1, len(path) + 1):
-        document.places[tuple(path[:length])] = Place(file=None, line=None)
+    node[path[-1]] = str(Path(text).resolve()) if path[-1] == "cwd" else text
+    parameter = Place(file=None, line=None)
+    for length in range(1, len(path)):
+        document.places.setdefault(tuple(path[:length]), parameter)
+    document.places[tuple(path)] = parameter
 
 
 def _clearest(details: list[ErrorDetails]) -> ErrorDetails:
@@ -220,8 +279,9 @@ def _keys_of(loc: tuple[int | str, ...], data: Any) -> Keys:
 
 def _place(keys: Keys, document: _Document, file: Path) -> Place:
     for length in range(len(keys), 0, -1):
-        if keys[:length] in document.places:
-            return document.places[keys[:length]]
+        place = document.places.get(keys[:length])
+        if place and (place.line or place.file is None):  # a key that came by `<<` has no line of its own
+            return place
     return Place(file=file, line=None)
 
 
@@ -234,6 +294,8 @@ def _problem(detail: ErrorDetails, keys: Keys) -> tuple[str, tuple[str, ...]]:
         return f"{detail['input']!r} is not one of them", _literals(str(detail.get("ctx", {})["expected"]))
     if detail["type"] == "missing":
         return "is missing", ()
+    if detail["type"] in _PROBLEMS:
+        return _PROBLEMS[detail["type"]], ()
     return detail["msg"].removeprefix("Value error, "), ()
 
 
@@ -269,6 +331,7 @@ def _check_references(plan: Plan, document: _Document, file: Path) -> None:
     """Check what one field says of another, which no single model can see."""
     _check_criteria(plan, document, file)
     ids = [criterion.id for criterion in plan.criteria]
+    _check_unique("regressions", [regression.id for regression in plan.regressions], document, file)
     for index, regression in enumerate(plan.regressions):
         if regression.criterion not in ids:
             keys: Keys = ("regressions", index, "criterion")
@@ -276,16 +339,19 @@ def _check_references(plan: Plan, document: _Document, file: Path) -> None:
 
 
 def _check_criteria(plan: Plan, document: _Document, file: Path) -> None:
-    seen: set[str] = set()
+    _check_unique("criteria", [criterion.id for criterion in plan.criteria], document, file)
     for index, criterion in enumerate(plan.criteria):
         if criterion.metric not in plan.metric_names():
             keys: Keys = ("criteria", index, "metric")
             problem = f"no metric {criterion.metric!r}"
             raise _reference_error(keys, problem, plan.metric_names(), document, file)
-        if criterion.id in seen:
-            keys = ("criteria", index, "id")
-            raise _reference_error(keys, f"a second criterion {criterion.id!r}", (), document, file)
-        seen.add(criterion.id)
+
+
+def _check_unique(section: str, ids: list[str], document: _Document, file: Path) -> None:
+    for index, each in enumerate(ids):
+        if each in ids[:index]:
+            keys: Keys = (section, index, "id")
+            raise _reference_error(keys, f"a second {each!r}", (), document, file)
 
 
 def _reference_error(

@@ -7,15 +7,23 @@ from collections.abc import Iterable, Mapping
 
 MASK = "[redacted]"
 _SHORTEST_SECRET = 6
-_SECRET_NAME = re.compile(r"(token|secret|password|passwd|api_?key|credential|private_key)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"token|secret|passw|(?:api|private|signing|encryption|access)_?key|credential|_pass$", re.IGNORECASE
+)
+# Possessive quantifiers, and no start within a run of the same characters: hostile text costs linear time.
+_START = r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{2}))"  # also behind a percent-encoded character
+_NAMES = r"(?:(?:access|id|refresh|auth|api|client)_?)?(?:token|key|secret)|password|signature|sig"
+_KEY = r"[A-Z ]{0,40}PRIVATE KEY"
 _PATTERNS = (
-    re.compile(r"\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*"),  # a JSON Web Token
-    re.compile(r"\bjwt\.[\w-]{16,}"),  # the same as a WebSocket subprotocol
-    re.compile(r"(?i)(?<=bearer )[\w.~+/=-]{8,}"),
-    re.compile(r"\bya29\.[\w-]{10,}"),  # a Google OAuth access token
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
-    re.compile(r"(?i)(?:(?<=[?&]token=)|(?<=[?&]key=))[^&\s\"']+"),
-    re.compile(r"(?i)(?<=access_token=)[^&\s\"']+"),
+    re.compile(_START + r"eyJ[\w-]{6,}+\.[\w-]{6,}+\.[\w-]*+"),  # a JSON Web Token
+    re.compile(_START + r"jwt\.(?=[a-zA-Z_-]*\d)[\w-]{16,}+"),  # as a subprotocol; not `jwt.SomeError`
+    re.compile(r"(?P<kept>authorization\W{1,6}bearer\s{1,4})[^\s\"',;]++", re.IGNORECASE),
+    # Elsewhere "bearer" is a word of English too, unless a digit or an inner capital follows it.
+    re.compile(r"(?P<kept>\b(?i:bearer)\s)(?=[a-zA-Z.~+/=_-]*(?:\d|[a-z][A-Z]))[\w.~+/=-]{8,}+"),
+    re.compile(_START + r"ya29\.[\w-]{10,}+"),  # a Google OAuth access token
+    re.compile(rf"-----BEGIN {_KEY}-----.*?(?:-----END {_KEY}-----|\Z)", re.DOTALL),
+    re.compile(r"(?P<kept>[?&](?:" + _NAMES + r")=)[^&\s\"']++", re.IGNORECASE),
+    re.compile(r"(?P<kept>access_token=)[^&\s\"']++", re.IGNORECASE),
 )
 
 
@@ -34,5 +42,9 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     for pattern in _PATTERNS:
-        text = pattern.sub(MASK, text)
+        text = pattern.sub(_masked, text)
     return text
+
+
+def _masked(found: re.Match[str]) -> str:
+    return (found.groupdict().get("kept") or "") + MASK

@@ -32,7 +32,7 @@ from runbook_lib.evidence import (
 )
 from runbook_lib.judge import judge
 from runbook_lib.local_cloud import endpoints_of, environment_of
-from runbook_lib.plan import Plan
+from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import load_plan
 from runbook_lib.ports import Ports
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
@@ -100,7 +100,7 @@ class Run:
     @cached_property
     def ports(self) -> Ports:
         """The world as the steps see it; connected on first use."""
-        endpoints = endpoints_of(self.plan.target)
+        endpoints = self._endpoints()
         cloud = gcp.connect(self.plan.target, endpoints)
         environment = {**os.environ, **environment_of(endpoints)}
         return Ports(
@@ -258,6 +258,13 @@ class Run:
                 exit_code=exit_code,
             )
         )
+
+    def _endpoints(self) -> Endpoints | None:
+        """Return where this run's cloud is: one for all steps, never a new emulator in the middle."""
+        known = self.folder.find_endpoints()
+        if known is None and (known := endpoints_of(self.plan.target)):
+            self.folder.write_endpoints(known)
+        return known
 
     def _act(self, event: Event, detail: str) -> None:
         self.note(event, detail=detail)

@@ -11,17 +11,18 @@ from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import IO, Literal, TypeVar
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
 from runbook_lib.evidence import Record
-from runbook_lib.plan import Plan
+from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import dump_plan, load_plan
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=BaseModel)
+_ENDPOINTS = "endpoints.json"
 
 Event = Literal[
     "run started", "step started", "step done", "step failed", "act intended", "act done", "run ended"
@@ -86,6 +87,15 @@ class RunFolder:
         """Return the run's plan, as resolved when the run began."""
         return load_plan(self.path / "plan.yaml")
 
+    def find_endpoints(self) -> Endpoints | None:
+        """Return where the run's cloud is, or None before it was first reached, and on Google Cloud."""
+        path = self.path / _ENDPOINTS
+        return self._read(path, Endpoints) if path.is_file() else None
+
+    def write_endpoints(self, endpoints: Endpoints) -> None:
+        """Keep where the run's cloud is."""
+        self.write_text(_ENDPOINTS, endpoints.model_dump_json(indent=1) + "\n")
+
     def write_evidence(self, name: str, record: Record) -> None:
         """Write `evidence/NAME.json`."""
         self.write_text(f"evidence/{name}.json", record.model_dump_json(indent=1, by_alias=True) + "\n")
@@ -140,9 +150,14 @@ class RunFolder:
         self._write(self.path / name, text.encode())
 
     def record(self, entry: LedgerEntry) -> None:
-        """Append one line to the ledger; it is on the disk when this returns."""
+        """Append one line to the ledger; it is on the disk when this returns.
+
+        Raises:
+            RunbookError: If it cannot be written.
+        """
         line = entry.model_dump_json(exclude_defaults=True) + "\n"
-        with (self.path / "ledger.jsonl").open("ab") as ledger:
+        with _disk(self.path / "ledger.jsonl") as path, path.open("a+b") as ledger:
+            _cut_off_unfinished_line(ledger)
             ledger.write(line.encode())
             ledger.flush()
             os.fsync(ledger.fileno())
@@ -167,12 +182,8 @@ class RunFolder:
         self.write_text("manifest.json", json.dumps({"schema": 1, "files": files}, indent=1) + "\n")
 
     def _write(self, path: Path, content: bytes) -> None:
-        try:
+        with _disk(path):
             write_atomically(path, content)
-        except OSError as error:
-            raise RunbookError(
-                f"{path} cannot be written ({error.strerror}): free the disk or fix its rights, then go on"
-            ) from error
 
     @staticmethod
     def _read(path: Path, kind: type[R]) -> R:
@@ -201,6 +212,25 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[Path]:
+    """Turn what the disk says against writing `path` into our own error."""
+    try:
+        yield path
+    except OSError as error:
+        raise RunbookError(
+            f"{path} cannot be written ({error.strerror}): free the disk or fix its rights, then go on"
+        ) from error
+
+
+def _cut_off_unfinished_line(ledger: IO[bytes]) -> None:
+    """Remove what a crash left of a last line, for the next line would be joined to it."""
+    ledger.seek(0)
+    whole = ledger.read().rfind(b"\n") + 1
+    if whole < ledger.tell():
+        ledger.truncate(whole)
 
 
 @contextmanager

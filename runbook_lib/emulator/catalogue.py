@@ -79,6 +79,8 @@ def load_catalogue(path: Path | None) -> Catalogue:
     if not isinstance(document, dict) or set(document) - {"images"}:
         raise CatalogueError(f"{path}: the only key allowed at the top is images")
     images = document.get("images") or {}
+    if not isinstance(images, dict):
+        raise CatalogueError(f"{path}: images: must be a mapping of names to images")
     return Catalogue({name: _user_image(path, name, entry) for name, entry in images.items()})
 
 

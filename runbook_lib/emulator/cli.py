@@ -1,8 +1,6 @@
 """Command line of the emulator: up, down, status, env, serve."""
 
-import asyncio
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .catalogue import Catalogue, CatalogueError, load_catalogue
-from .clock import format_rfc3339, system_now_ns
 from .daemon import Daemon, DaemonError, Running, fetch_status
-from .server import Emulator, Settings
 
 COULD_NOT = 3
 _DEFAULT_DIR = Path(".runbook/emulator")
@@ -99,31 +94,15 @@ def serve(
     seed: Seed = None,
 ) -> None:
     """Run the emulator in the foreground."""
+    # Imported late: the Google and gRPC stacks take a second that the other commands need not wait.
+    from .server import Settings
+    from .serving import ServeError, serve_until_stopped
+
     settings = Settings(sample_period_s=sample_period, idle_timeout_s=idle_timeout, seed=seed)
-    daemon = Daemon(state_dir.resolve())
     try:
-        images = load_catalogue(catalogue)
-        with daemon.sole():
-            asyncio.run(_serve(daemon, settings, images))
-    except (DaemonError, CatalogueError) as error:
+        serve_until_stopped(Daemon(state_dir.resolve()), settings, catalogue)
+    except (DaemonError, ServeError) as error:
         raise _could_not(error) from error
-
-
-async def _serve(daemon: Daemon, settings: Settings, images: Catalogue) -> None:
-    emulator = Emulator(settings, images)
-    async with emulator.running() as addresses:
-        running = Running(
-            pid=os.getpid(),
-            grpc=addresses.grpc,
-            http=addresses.http,
-            started=format_rfc3339(system_now_ns()),
-            log=str(daemon.log_file),
-        )
-        daemon.announce(running)
-        typer.echo(f"emulator {running.pid} serves {running.grpc} (gRPC) and {running.http}")
-        reason = await emulator.until_stopped()
-        typer.echo(f"emulator {running.pid} ends: {reason}")
-        daemon.withdraw()
 
 
 def _require(state_dir: Path) -> Running:

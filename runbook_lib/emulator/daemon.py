@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .instance import GRACE_S
+from .reaper import GRACE_S
 
 START_TIMEOUT_S = 60.0
 _POLL_S = 0.05
@@ -136,8 +136,9 @@ class Daemon:
         raise DaemonError(f"the emulator did not answer within {START_TIMEOUT_S:g} s; see {self.log_file}")
 
     def _last_words(self) -> str:
-        lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"see {self.log_file}"
+        text = self.log_file.read_text(encoding="utf-8", errors="replace").strip()
+        last = text.rpartition("error: ")[2] if "error: " in text else text.rpartition("\n")[2]
+        return " ".join(last.split()) or f"see {self.log_file}"
 
 
 def fetch_status(running: Running) -> dict[str, Any]:

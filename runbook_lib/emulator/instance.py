@@ -2,23 +2,25 @@
 
 import asyncio
 import contextlib
+import os
+import random
 import signal
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import aiohttp
 
 from .container import Container, StartupProbe
 from .names import RevisionId
+from .output import OutputPipe
 from .platform_log import STDERR, STDOUT, PlatformLog
-from .reaper import Reaper, kill_group
+from .reaper import GRACE_S, Reaper, kill_group
 
-GRACE_S = 10.0
 _RETRY_S = 0.02
-_LINE_LIMIT = 256 * 1024
+_PORTS = (20_000, 32_000)
 _LAST_WORDS_S = 2.0
 
 
@@ -80,12 +82,16 @@ class Instance:
             StartFailed: If it never became ready; its process is gone then.
         """
         began = time.perf_counter()
-        watcher = await self._spawn(on_exit)
         try:
+            watcher = await self._spawn(on_exit)
             attempts = await self._become_ready(watcher)
         except StartFailed as failure:
             self._system(str(failure), "ERROR")
             await self.stop()
+            raise
+        except asyncio.CancelledError:
+            if self.pid is not None:
+                kill_group(self.pid)
             raise
         kind = self._container.probe.kind
         self._system(f"{self._probe_name(kind)} succeeded after {attempts} attempt(s) for {self._where()}.")
@@ -124,29 +130,35 @@ class Instance:
 
     async def _spawn(self, on_exit: Callable[["Instance"], None]) -> asyncio.Task[None]:
         self._system("Starting new instance.")
+        outputs = {STDOUT: OutputPipe(), STDERR: OutputPipe()}
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._container.command,
                 cwd=self._container.cwd,
                 env={**self._container.env, "PORT": str(self.port)},
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=_LINE_LIMIT,
+                stdout=outputs[STDOUT].child_end,
+                stderr=outputs[STDERR].child_end,
                 start_new_session=True,
             )
         except OSError as error:
-            self._system(f"The container's command could not be started: {error}", "ERROR")
+            for output in outputs.values():
+                output.abandon()
             raise StartFailed(f"The container's command could not be started: {error}") from error
         self._reaper.watch(self._process.pid)
-        self._watcher = asyncio.create_task(self._watch(self._process, on_exit))
+        self._watcher = asyncio.create_task(self._watch(self._process, outputs, on_exit))
         return self._watcher
 
     async def _watch(
-        self, process: asyncio.subprocess.Process, on_exit: Callable[["Instance"], None]
+        self,
+        process: asyncio.subprocess.Process,
+        outputs: Mapping[str, OutputPipe],
+        on_exit: Callable[["Instance"], None],
     ) -> None:
-        streams = ((process.stdout, STDOUT), (process.stderr, STDERR))
-        pumps = [asyncio.create_task(self._pump(stream, log_id)) for stream, log_id in streams if stream]
+        pumps = []
+        for log_id, output in outputs.items():
+            os.close(output.child_end)
+            pumps.append(asyncio.create_task(output.pump(self._line_taker(log_id))))
         code = await process.wait()
         kill_group(process.pid)
         self._reaper.forget(process.pid)
@@ -156,10 +168,8 @@ class Instance:
         self._note_exit(code)
         on_exit(self)
 
-    async def _pump(self, stream: asyncio.StreamReader, log_id: str) -> None:
-        async for line in _lines(stream):
-            if line:
-                self._log.container_line(self._revision, self.id, log_id, line)
+    def _line_taker(self, log_id: str) -> Callable[[str], None]:
+        return lambda line: self._log.container_line(self._revision, self.id, log_id, line)
 
     def _note_exit(self, code: int) -> None:
         if code < 0 and not self._stopping:
@@ -234,22 +244,14 @@ async def _http(port: int, path: str) -> bool:
         return 200 <= answer.status < 400
 
 
-async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Yield lines without their ends; a line beyond the limit comes in pieces."""
-    while True:
-        try:
-            raw = await stream.readuntil(b"\n")
-        except asyncio.IncompleteReadError as end:
-            if end.partial:
-                yield end.partial.decode(errors="replace")
-            return
-        except asyncio.LimitOverrunError as overrun:
-            raw = await stream.readexactly(max(1, overrun.consumed))
-        yield raw.decode(errors="replace").rstrip("\r\n")
-
-
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on.
+
+    Ports that the system itself hands out are avoided: one of a thousand outgoing connections could take it before
+    the container does.
+    """
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port

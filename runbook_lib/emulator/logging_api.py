@@ -22,7 +22,8 @@ SERVICE = "google.logging.v2.LoggingServiceV2"
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 MAX_RESOURCE_NAMES = 100
-_CHUNK = 500
+# Entries examined before other work gets a turn: a millisecond, even with a costly filter.
+_CHUNK = 50
 _HIGHEST = LogKey(1 << 63, "")
 _LOWEST = LogKey(-1, "")
 _ORDERS = {"": False, "timestamp asc": False, "timestamp desc": True}

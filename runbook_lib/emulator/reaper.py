@@ -11,6 +11,9 @@ import subprocess
 import sys
 from contextlib import suppress
 
+GRACE_S = 10.0
+"""Time that a container has between SIGTERM and SIGKILL, as on Cloud Run."""
+
 
 class Reaper:
     """The emulator's end of the pipe."""

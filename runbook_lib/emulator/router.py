@@ -31,7 +31,6 @@ class Listener:
     """
 
     uri: str
-    site: web.TCPSite
     runner: web.ServerRunner
 
     async def close(self) -> None:
@@ -63,10 +62,9 @@ class Router:
             web.Server(handle, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
         )
         await runner.setup()
-        site = web.TCPSite(runner, HOST, 0)
-        await site.start()
+        await web.TCPSite(runner, HOST, 0).start()
         port = runner.addresses[0][1]
-        return Listener(uri=f"http://{HOST}:{port}", site=site, runner=runner)
+        return Listener(uri=f"http://{HOST}:{port}", runner=runner)
 
     async def close(self) -> None:
         """Close the connections to the instances."""

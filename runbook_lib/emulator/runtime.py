@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from .container import Container
-from .instance import GRACE_S, Instance, StartFailed, Surroundings
+from .instance import Instance, StartFailed, Surroundings
 from .metric_store import MetricStore
 from .metric_types import STARTUP_LATENCIES
 from .names import RevisionId
+from .reaper import GRACE_S
 
 
 class NotStartable(Exception):

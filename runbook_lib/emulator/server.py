@@ -13,14 +13,14 @@ from aiohttp import web
 
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
-from .instance import GRACE_S, Surroundings
+from .instance import Surroundings
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
 from .metric_store import MetricStore
 from .monitoring_api import MonitoringApi
 from .operations import OperationsApi
 from .platform_log import PlatformLog
-from .reaper import Reaper
+from .reaper import GRACE_S, Reaper
 from .reconciler import Platform
 from .revisions_api import RevisionsApi
 from .router import HOST, Router

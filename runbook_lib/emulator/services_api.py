@@ -186,8 +186,6 @@ def _check_etag(name: str, given: str, current: str) -> None:
 def _needs_revision(service: Service, desired: Message) -> bool:
     """Say whether the template changed in more than leaving out the present revision's name."""
     before, after = service.message.template, desired.template
-    if after == before:
-        return False
     unnamed_before, unnamed_after = run_v2.RevisionTemplate.pb()(), run_v2.RevisionTemplate.pb()()
     unnamed_before.CopyFrom(before)
     unnamed_after.CopyFrom(after)

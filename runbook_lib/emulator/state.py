@@ -22,7 +22,6 @@ class Revision:
     runtime: RevisionRuntime
     ready: bool = False
     failure: str = ""
-    failure_code: int = 0
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,7 @@ def bound_text(criterion: Criterion) -> str:
     if criterion.at_most is not None:
         parts.append(f"≤ {criterion.at_most:g}")
     if criterion.baseline is not None:
-        parts.append(_baseline_text(criterion.baseline))
+        parts.append(f"≤ {_limit_text(criterion.baseline)}")
     return " and ".join(parts)
 
 
@@ -28,9 +28,17 @@ def absolute_breach(criterion: Criterion, value: float) -> str:
 
 def baseline_breach(bound: BaselineBound, value: float, baseline: float) -> str:
     """Return in words how `value` breaks a bound relative to `baseline`, or an empty text."""
-    if value <= _limit(bound, baseline):
+    limit = _limit(bound, baseline)
+    if limit is None or value <= limit:
         return ""
-    return f"{value:g} is above {_baseline_text(bound)} (baseline {baseline:g})"
+    return f"{value:g} is above {_limit_text(bound)} (baseline {baseline:g})"
+
+
+def incomparable(bound: BaselineBound, baseline: float) -> str:
+    """Return why `baseline` gives no limit, or an empty text."""
+    if _limit(bound, baseline) is not None:
+        return ""
+    return f"the baseline {baseline:g} is below zero, so a ratio to it says nothing: use at_most_increase"
 
 
 def headroom(criterion: Criterion, value: float, baseline: float | None) -> float | None:
@@ -42,13 +50,13 @@ def headroom(criterion: Criterion, value: float, baseline: float | None) -> floa
     return min(shares, default=None)
 
 
-def _limit(bound: BaselineBound, baseline: float) -> float:
+def _limit(bound: BaselineBound, baseline: float) -> float | None:
     if bound.at_most_ratio is not None:
-        return baseline * bound.at_most_ratio
+        return baseline * bound.at_most_ratio if baseline >= 0 else None
     return baseline + (bound.at_most_increase or 0)
 
 
-def _baseline_text(bound: BaselineBound) -> str:
+def _limit_text(bound: BaselineBound) -> str:
     if bound.at_most_ratio is not None:
-        return f"≤ baseline × {bound.at_most_ratio:g}"
-    return f"≤ baseline + {bound.at_most_increase:g}"
+        return f"baseline × {bound.at_most_ratio:g}"
+    return f"baseline + {bound.at_most_increase:g}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import CriterionResult, Measurement, Outcome
-from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text
+from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text, incomparable
 from runbook_lib.plan import Criterion
 
 
@@ -75,7 +75,7 @@ def _failed_attempts(criterion: Criterion, candidate: Measurement) -> Finding | 
 
 
 def _no_data(criterion: Criterion, candidate: Measurement) -> Finding | None:
-    if candidate.value is not None and candidate.samples > 0:
+    if _known(candidate) is not None:
         return None
     outcome = Outcome.FAIL if criterion.must_have_data else Outcome.INCONCLUSIVE
     return Finding(outcome=outcome, reason=_with_note("no data", candidate))
@@ -86,21 +86,33 @@ def _breach(criterion: Criterion, candidate: Measurement, baseline: Measurement 
     if value is None:
         return None
     text = absolute_breach(criterion, value)
-    before = baseline.value if baseline else None
+    before = _known(baseline)
     if not text and criterion.baseline is not None and before is not None:
         text = baseline_breach(criterion.baseline, value, before)
     return Finding(outcome=Outcome.FAIL, reason=_with_note(text, candidate)) if text else None
 
 
 def _too_little(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> Finding | None:
-    reason = ""
-    if criterion.baseline is not None and (baseline is None or baseline.value is None):
-        reason = "no baseline to compare with" + (f": {baseline.note}" if baseline and baseline.note else "")
-    elif candidate.samples < criterion.min_samples:
+    reason = _not_comparable(criterion, baseline)
+    if not reason and candidate.samples < criterion.min_samples:
         reason = f"only {candidate.samples} sample(s), at least {criterion.min_samples} are needed"
-    elif candidate.missing:
+    if not reason and candidate.missing:
         reason = _with_note(f"{candidate.missing} observation(s) are missing", candidate)
     return Finding(outcome=Outcome.INCONCLUSIVE, reason=reason) if reason else None
+
+
+def _not_comparable(criterion: Criterion, baseline: Measurement | None) -> str:
+    """Return why the baseline gives no bound, or an empty text."""
+    if criterion.baseline is None:
+        return ""
+    before = _known(baseline)
+    if before is None:
+        return "no baseline to compare with" + (f": {baseline.note}" if baseline and baseline.note else "")
+    return incomparable(criterion.baseline, before)
+
+
+def _known(measurement: Measurement | None) -> float | None:
+    return measurement.value if measurement and measurement.samples > 0 else None
 
 
 def _within(candidate: Measurement) -> str:

@@ -11,8 +11,7 @@ def judge_regression(
     regression: Regression, criterion: Criterion, baseline: Measurement | None, after: Outcome
 ) -> RegressionResult:
     """Hold the baseline against the criterion's absolute bound, and compare with the candidate's outcome."""
-    alone = criterion.model_copy(update={"baseline": None})
-    before = find(alone, baseline, None, "the baseline was not measured").outcome
+    before = _before(criterion, baseline)
     return RegressionResult(
         id=regression.id,
         title=regression.title,
@@ -21,6 +20,14 @@ def judge_regression(
         after=after,
         reading=_reading(before, after),
     )
+
+
+def _before(criterion: Criterion, baseline: Measurement | None) -> Outcome:
+    """Return the baseline's outcome; a bound that is relative to the baseline says nothing of itself."""
+    if criterion.at_most is None and criterion.at_least is None:
+        return Outcome.INCONCLUSIVE
+    alone = criterion.model_copy(update={"baseline": None})
+    return find(alone, baseline, None, "the baseline was not measured").outcome
 
 
 def _reading(before: Outcome, after: Outcome) -> str:

@@ -134,6 +134,7 @@ def startup_severities(logs: LogsEvidence | None) -> go.Figure | None:
                 name=role, cliponaxis=False, marker={"color": COLOURS[role], "pattern": _PATTERN[role]},
             )  # fmt: skip
     figure.update_yaxes(rangemode="tozero", tickformat=",d")
+    figure.update_layout(bargap=max(0.4, 1 - 0.15 * len(names)))  # few severities keep slim bars
     return figure
 
 

@@ -55,7 +55,7 @@ def render(record: RunRecord) -> str:
         loader=Markup(loader),  # noqa: S704 - our own file
         loader_hash=_csp_hash(loader),
         plotly_bundle=_plotly_bundle() if any(chart.figure for chart in drawn) else "",
-        figures=_figures_json(drawn),
+        figures=inert_json(drawn),
     )  # fmt: skip
 
 
@@ -83,6 +83,13 @@ def cell_link(cell: str) -> str:
     """Return the link to a cell such as `03_tests#golden-path` in the executed notebook."""
     notebook, _, anchor = cell.partition("#")
     return f"{link(f'notebooks/{notebook}.ipynb')}#{quote(anchor)}" if notebook else ""
+
+
+def inert_json(drawn: Sequence[Chart]) -> Markup:
+    """Return the figures by chart id as JSON that cannot end the element it stands in."""
+    figures = {chart.id: json.loads(chart.figure.to_json()) for chart in drawn if chart.figure}
+    inert = json.dumps(figures).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return Markup(inert)  # noqa: S704 - no character is left in it that HTML could read
 
 
 def _waterfall(record: RunRecord) -> Chart:
@@ -143,12 +150,6 @@ def _finalize(value: object) -> object:
     if value is None:
         return text.NOT_OBSERVED
     return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _figures_json(drawn: Sequence[Chart]) -> Markup:
-    figures = {chart.id: json.loads(chart.figure.to_json()) for chart in drawn if chart.figure}
-    inert = json.dumps(figures).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return Markup(inert)  # noqa: S704 - no character is left in it that HTML could read
 
 
 def _template_file(name: str) -> str:

@@ -73,7 +73,7 @@ def hints(record: RunRecord) -> tuple[str, ...]:
     )
     bad = record.probes.bad_sessions if record.probes else ()
     sessions = [
-        f"session {s.number} of {s.probe} ({s.user}): {tables.problem(s)}"
+        f"session {s.number} of {s.probe} ({s.user}): {tables.problem(s, bad)}"
         for s in bad
         if s.role == "candidate"
     ]

@@ -134,20 +134,27 @@ def findings(found: Iterable[LogFinding]) -> pd.DataFrame:
     ))  # fmt: skip
 
 
-def sessions(bad: Iterable[Session]) -> pd.DataFrame:
-    """Return one row per session with a problem."""
+def sessions(bad: Sequence[Session], role: Role | None = None) -> pd.DataFrame:
+    """Return one row per session with a problem, of one role or of both."""
     columns = ("Probe", "Role", "Session", "User", "Status", "Connect", "Answer", "Problem")
     return _table(columns, (
         (s.probe, s.role, s.number, s.user, s.status.replace("_", " "), text.milliseconds(s.connect_s),
-         text.milliseconds(s.answer_s), problem(s)) for s in bad
+         text.milliseconds(s.answer_s), problem(s, bad)) for s in bad if role in (None, s.role)
     ))  # fmt: skip
 
 
-def problem(session: Session) -> str:
-    """Return all that went wrong in a session, in words."""
+def problem(session: Session, others: Iterable[Session] = ()) -> str:
+    """Return all that went wrong in a session, in words; `others` tell who else had its session id."""
+    sharing = {
+        f"shares the session id {session.session_id} with {other.user}"
+        for other in others
+        if session.session_id
+        and (other.role, other.session_id) == (session.role, session.session_id)
+        and other.user != session.user
+    }
     foreign = [f"saw the mark {mark} of another user" for mark in session.foreign_marks]
-    said = [part for part in (session.detail, *session.violations, *foreign) if part]
-    return "; ".join(said) or session.status.replace("_", " ")
+    said = [part for part in (session.detail, *session.violations, *foreign, *sorted(sharing)) if part]
+    return "; ".join(said) or f"nothing in this session itself; it was {session.status.replace('_', ' ')}"
 
 
 def measurements(step: StepEvidence | None) -> pd.DataFrame:

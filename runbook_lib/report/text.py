@@ -40,7 +40,8 @@ def number(value: float) -> str:
 
 def quantity(value: float | None, unit: str) -> str:
     """Return a value with its unit; a ratio (0 to 1) also in percent; a missing one as `not observed`."""
-    value = value or 0
+    if value is None or not math.isfinite(value):
+        return NOT_OBSERVED
     if unit == "ratio":
         return f"{number(value)} ({number(value * 100)} %)"
     if unit == "ready":

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from xml.parsers import expat
 
 from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase, TestSuite
 
 from runbook_lib.evidence import TestResult, TestStatus
+from runbook_lib.redact import redact
 
 _DETAIL = 2000
+_NAME = 500
 
 
 def read_junit(file: Path) -> tuple[TestResult, ...] | None:
-    """Return the tests of a JUnit file in its order; None where there is no such file.
+    """Return the tests of a JUnit file in its order, redacted; None where there is no such file.
 
     A file that is broken gives one test of status `error` that says so.
     """
     if not file.is_file() or file.stat().st_size == 0:
         return None
     try:
+        _refuse_document_type(file.read_bytes())
         xml = JUnitXml.fromfile(str(file))
         suites = [xml] if isinstance(xml, TestSuite) else list(xml)
         return tuple(_test(case) for suite in suites for case in suite)
-    except (JUnitXmlError, SyntaxError, ValueError, UnicodeDecodeError) as error:
+    except (JUnitXmlError, SyntaxError, ValueError, LookupError, RecursionError, expat.ExpatError) as error:
         return (TestResult(name=file.name, status="error", duration_s=None, detail=f"broken JUnit: {error}"),)
+
+
+def _refuse_document_type(content: bytes) -> None:
+    """Refuse a file that declares entities, before a parser that may expand them sees it.
+
+    Raises:
+        ValueError: If it has a document type.
+        expat.ExpatError: If it is not XML.
+    """
+
+    def refuse(*_: object) -> None:
+        raise ValueError("it has a document type, which JUnit's XML never needs")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.Parse(content, True)
 
 
 def _test(case: TestCase) -> TestResult:
     status, detail = _status(case)
+    name = "::".join(part for part in (case.classname, case.name) if part) or "unnamed"
+    time_s = case.time
     return TestResult(
-        name="::".join(part for part in (case.classname, case.name) if part) or "unnamed",
+        name=redact(name)[:_NAME],
         status=status,
-        duration_s=case.time,
-        detail=detail[:_DETAIL],
+        duration_s=time_s if time_s is not None and math.isfinite(time_s) else None,
+        detail=redact(detail)[:_DETAIL],
     )
 
 

@@ -13,7 +13,15 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("emulator")
     options = ["--state-dir", str(folder / "state")]
     started = run_command(
-        "up", *options, "--json", "--seed", "7", "--sample-period", "0.2", "--catalogue", str(write_catalogue(folder))
+        "up",
+        *options,
+        "--json",
+        "--seed",
+        "7",
+        "--sample-period",
+        "0.2",
+        "--catalogue",
+        str(write_catalogue(folder)),
     )
     assert started.returncode == 0, started.stderr
     yield connect(json.loads(started.stdout))

@@ -118,7 +118,8 @@ def service(image: str = "echo", env: dict[str, str] | None = None, **template: 
     traffic = template.pop("traffic", [])
     variables = [run_v2.EnvVar(name=name, value=value) for name, value in (env or {}).items()]
     return run_v2.Service(
-        template={"containers": [{"image": image, "env": variables, **container}], **template}, traffic=traffic
+        template={"containers": [{"image": image, "env": variables, **container}], **template},
+        traffic=traffic,
     )
 
 

@@ -33,7 +33,9 @@ def said(cloud: Cloud, speaker: run_v2.Service, line: str, marker: str) -> loggi
     return eventually(lambda: cloud.entries(query))[0]
 
 
-def test_a_json_line_becomes_a_payload_with_its_severity_lifted(cloud: Cloud, speaker: run_v2.Service) -> None:
+def test_a_json_line_becomes_a_payload_with_its_severity_lifted(
+    cloud: Cloud, speaker: run_v2.Service
+) -> None:
     line = {"severity": "ERROR", "message": "json-marker", "n": 1.5, "deep": {"list": [1, "two"]}}
     entry = said(cloud, speaker, json.dumps(line), "json-marker")
     payload = json_format.MessageToDict(logging_v2.types.LogEntry.pb(entry).json_payload)
@@ -101,7 +103,9 @@ def test_a_line_beyond_the_limit_comes_in_pieces(cloud: Cloud, speaker: run_v2.S
 
 def test_a_request_has_an_entry_with_its_figures(cloud: Cloud, speaker: run_v2.Service) -> None:
     httpx.post(
-        f"{speaker.uri}/status/404?request-marker", content=b"12345", headers={"User-Agent": "tester", "Referer": "r"}
+        f"{speaker.uri}/status/404?request-marker",
+        content=b"12345",
+        headers={"User-Agent": "tester", "Referer": "r"},
     )
     query = of("speaker", 'log_id("run.googleapis.com/requests") httpRequest.requestUrl:request-marker')
     entry = eventually(lambda: cloud.entries(query))[0]
@@ -118,7 +122,10 @@ def test_a_request_has_an_entry_with_its_figures(cloud: Cloud, speaker: run_v2.S
 def test_the_platform_tells_of_starts_probes_and_failures(cloud: Cloud) -> None:
     with pytest.raises(exceptions.FailedPrecondition):
         cloud.deploy("stumbles", image="exits")
-    system = [entry.text_payload for entry in cloud.entries(of("stumbles", 'log_id("run.googleapis.com/varlog/system")'))]
+    system = [
+        entry.text_payload
+        for entry in cloud.entries(of("stumbles", 'log_id("run.googleapis.com/varlog/system")'))
+    ]
     critical = cloud.entries(of("stumbles", "severity=CRITICAL"))
 
     assert system[0] == "Starting new instance."
@@ -194,7 +201,9 @@ def test_entries_that_arrive_out_of_order_are_listed_by_time(cloud: Cloud) -> No
         cloud.logs.write_log_entries(
             log_name=f"projects/{PROJECT}/logs/shuffled", resource={"type": "global"}, entries=[entry]
         )
-    listed = cloud.entries('log_id("shuffled") timestamp>="2026-06-01T00:00:00Z" timestamp<"2026-06-01T00:00:03Z"')
+    listed = cloud.entries(
+        'log_id("shuffled") timestamp>="2026-06-01T00:00:00Z" timestamp<"2026-06-01T00:00:03Z"'
+    )
     assert [entry.text_payload for entry in listed] == ["1", "2"]
 
 
@@ -216,17 +225,21 @@ def test_another_project_sees_nothing(cloud: Cloud) -> None:
         ({"filter": "severity >="}, "filter"),
     ],
 )
-def test_a_wrong_listing_is_refused_with_its_field(cloud: Cloud, request_: dict[str, object], field: str) -> None:
+def test_a_wrong_listing_is_refused_with_its_field(
+    cloud: Cloud, request_: dict[str, object], field: str
+) -> None:
     with pytest.raises(exceptions.InvalidArgument, match=f"{field}: "):
-        cloud.logs.list_log_entries(request={"resource_names": [f"projects/{PROJECT}"], **request_}, retry=None)
+        cloud.logs.list_log_entries(
+            request={"resource_names": [f"projects/{PROJECT}"], **request_}, retry=None
+        )
 
 
 def test_a_page_token_belongs_to_its_filter(cloud: Cloud) -> None:
     write(cloud, "token", 3)
     call = {"resource_names": [f"projects/{PROJECT}"], "page_size": 1}
     page = next(iter(cloud.logs.list_log_entries(request={**call, "filter": 'log_id("token")'}).pages))
+    stolen = {**call, "filter": "severity=ERROR", "page_token": page.next_page_token}
     with pytest.raises(exceptions.InvalidArgument, match="page_token"):
-        stolen = {**call, "filter": "severity=ERROR", "page_token": page.next_page_token}
         cloud.logs.list_log_entries(request=stolen, retry=None)
 
 

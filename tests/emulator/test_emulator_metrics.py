@@ -1,4 +1,4 @@
-"""Requests, memory and starts become Cloud Run's time series, and the Monitoring API lists and aligns them."""
+"""Requests, memory and starts become Cloud Run's time series, which the Monitoring API lists and aligns."""
 
 import time
 
@@ -8,6 +8,7 @@ from emulator_cloud import PROJECT, Cloud, eventually
 from google.api import metric_pb2
 from google.api_core import exceptions
 from google.cloud import monitoring_v3, run_v2
+
 from runbook_lib.emulator.metric_types import METRIC_TYPES, REQUEST_LATENCIES, Distribution
 
 KIND = metric_pb2.MetricDescriptor.MetricKind
@@ -35,7 +36,9 @@ def total(series: list[monitoring_v3.TimeSeries]) -> int:
 
 
 def test_requests_are_counted_by_response_code(cloud: Cloud, measured: run_v2.Service) -> None:
-    series = {one.metric.labels["response_code_class"]: one for one in cloud.series("request_count", "measured")}
+    series = {
+        one.metric.labels["response_code_class"]: one for one in cloud.series("request_count", "measured")
+    }
 
     assert series.keys() == {"2xx", "5xx"}
     assert (total([series["2xx"]]), total([series["5xx"]])) == (20, 10)
@@ -59,7 +62,8 @@ def test_latencies_are_distributions_in_milliseconds(cloud: Cloud, measured: run
 
 def test_points_come_newest_first_and_delta_intervals_touch(cloud: Cloud, measured: run_v2.Service) -> None:
     points = eventually(
-        lambda: cloud.series("container/memory/utilizations", "measured")[0].points, lambda found: len(found) >= 3
+        lambda: cloud.series("container/memory/utilizations", "measured")[0].points,
+        lambda found: len(found) >= 3,
     )
     ends = [point.interval.end_time for point in points]
     assert ends == sorted(ends, reverse=True)
@@ -121,7 +125,9 @@ def test_delta_sums_a_period_and_rate_divides_it(cloud: Cloud, measured: run_v2.
     delta = cloud.series("request_count", "measured", **aggregation(ALIGN.ALIGN_DELTA))
     assert sorted(point.value.int64_value for one in delta for point in one.points) == [10, 20]
     rate = cloud.series("request_count", "measured", **aggregation(ALIGN.ALIGN_RATE))
-    assert sorted(point.value.double_value for one in rate for point in one.points) == pytest.approx([1 / 60, 1 / 30])
+    assert sorted(point.value.double_value for one in rate for point in one.points) == pytest.approx(
+        [1 / 60, 1 / 30]
+    )
 
 
 def test_a_percentile_is_read_from_the_distribution(cloud: Cloud, measured: run_v2.Service) -> None:
@@ -151,7 +157,10 @@ def test_series_are_summed_into_groups(cloud: Cloud, measured: run_v2.Service) -
             group_by_fields=["metric.labels.response_code_class"],
         ),
     )
-    assert {one.metric.labels["response_code_class"]: total([one]) for one in by_class} == {"2xx": 20, "5xx": 10}
+    assert {one.metric.labels["response_code_class"]: total([one]) for one in by_class} == {
+        "2xx": 20,
+        "5xx": 10,
+    }
 
 
 def test_a_filter_can_choose_by_label(cloud: Cloud, measured: run_v2.Service) -> None:
@@ -202,8 +211,14 @@ NOW = {"end_time": {"seconds": 2_000_000_000}}
             {"filter": GOOD_FILTER, "interval": NOW, **aggregation(ALIGN.ALIGN_PERCENTILE_50)},
             "ALIGN_PERCENTILE_50 cannot be applied to run.googleapis.com/request_count (DELTA, INT64)",
         ),
-        ({"filter": GOOD_FILTER, "interval": NOW, **aggregation(ALIGN.ALIGN_STDDEV)}, "ALIGN_STDDEV is not emulated"),
-        ({"filter": GOOD_FILTER, "interval": NOW, **aggregation(ALIGN.ALIGN_DELTA, seconds=0)}, "alignment_period"),
+        (
+            {"filter": GOOD_FILTER, "interval": NOW, **aggregation(ALIGN.ALIGN_STDDEV)},
+            "ALIGN_STDDEV is not emulated",
+        ),
+        (
+            {"filter": GOOD_FILTER, "interval": NOW, **aggregation(ALIGN.ALIGN_DELTA, seconds=0)},
+            "alignment_period",
+        ),
         (
             {
                 "filter": GOOD_FILTER,

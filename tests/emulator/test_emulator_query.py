@@ -3,6 +3,7 @@
 import pytest
 from google.cloud.audit import audit_log_pb2
 from google.cloud.logging_v2.types import LogEntry
+
 from runbook_lib.emulator.clock import parse_rfc3339_ns
 from runbook_lib.emulator.errors import ApiError
 from runbook_lib.emulator.log_filter import compile_filter, time_bounds
@@ -13,7 +14,10 @@ def an_entry() -> object:
     """Return an entry with something in every kind of field."""
     entry = LogEntry.pb()(
         log_name="projects/p/logs/run.googleapis.com%2Fstdout",
-        resource={"type": "cloud_run_revision", "labels": {"service_name": "Backend", "location": "us-central1"}},
+        resource={
+            "type": "cloud_run_revision",
+            "labels": {"service_name": "Backend", "location": "us-central1"},
+        },
         severity=400,
         insert_id="abc-1",
         labels={"instanceId": "i1", "k8s.io/app": "web"},
@@ -24,7 +28,14 @@ def an_entry() -> object:
     entry.timestamp.FromJsonString("2026-03-01T10:00:00.123456789Z")
     entry.http_request.latency.FromMilliseconds(1500)
     entry.json_payload.update(
-        {"message": "Session lost", "n": 3, "ok": True, "none": None, "user": {"id": "u1"}, "tags": ["a", "b"]}
+        {
+            "message": "Session lost",
+            "n": 3,
+            "ok": True,
+            "none": None,
+            "user": {"id": "u1"},
+            "tags": ["a", "b"],
+        }
     )
     return entry
 
@@ -179,7 +190,9 @@ def test_or_binds_tighter_than_and_and_not_tightest() -> None:
 
 def test_an_audit_payload_is_searched_by_its_fields() -> None:
     entry = LogEntry.pb()(log_name="projects/p/logs/cloudaudit.googleapis.com%2Factivity")
-    entry.proto_payload.Pack(audit_log_pb2.AuditLog(method_name="CreateService", service_name="run.googleapis.com"))
+    entry.proto_payload.Pack(
+        audit_log_pb2.AuditLog(method_name="CreateService", service_name="run.googleapis.com")
+    )
 
     assert compile_filter("protoPayload.methodName=CreateService")(entry)
     assert compile_filter('protoPayload."@type"="type.googleapis.com/google.cloud.audit.AuditLog"')(entry)

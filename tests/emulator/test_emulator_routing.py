@@ -89,11 +89,15 @@ def test_a_client_that_leaves_is_noticed_by_the_container(cloud: Cloud) -> None:
     made = cloud.deploy("leavers")
     with httpx.stream("GET", f"{made.uri}/stream", timeout=10) as answer:
         next(answer.iter_raw())
-    eventually(lambda: httpx.get(f"{made.uri}/counts").json()["disconnects"], lambda count: count == 1, timeout_s=5)
+    eventually(
+        lambda: httpx.get(f"{made.uri}/counts").json()["disconnects"], lambda count: count == 1, timeout_s=5
+    )
 
 
 async def test_websocket_messages_pass_both_ways(echo: run_v2.Service) -> None:
-    async with websockets.connect(ws_uri(echo), subprotocols=["jwt-auth", "jwt.abc"], max_size=None) as client:
+    async with websockets.connect(
+        ws_uri(echo), subprotocols=["jwt-auth", "jwt.abc"], max_size=None
+    ) as client:
         assert client.subprotocol == "jwt-auth"
         hello = await client.recv()
         assert '"trace": true' in str(hello)
@@ -153,10 +157,16 @@ def test_a_crashed_container_is_logged_and_started_again(cloud: Cloud) -> None:
     before = httpx.get(made.uri).json()["pid"]
     assert httpx.get(f"{made.uri}/crash").status_code == 503
     assert httpx.get(made.uri, timeout=20).json()["pid"] != before
-    noted = eventually(lambda: cloud.entries('resource.labels.service_name="crashes" "Container called exit(7)."'))
+    noted = eventually(
+        lambda: cloud.entries('resource.labels.service_name="crashes" "Container called exit(7)."')
+    )
     assert noted[0].severity == 400
     eventually(
-        lambda: sum(p.value.distribution_value.count for s in cloud.series("container/startup_latencies", "crashes") for p in s.points),
+        lambda: sum(
+            p.value.distribution_value.count
+            for s in cloud.series("container/startup_latencies", "crashes")
+            for p in s.points
+        ),
         lambda starts: starts == 2,
     )
 
@@ -227,4 +237,3 @@ def _echo_words() -> list[str]:
 
 def _is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid)
-

@@ -28,7 +28,9 @@ def test_a_new_service_is_ready_and_serves_its_first_revision(cloud: Cloud) -> N
     assert not made.reconciling
     assert made.latest_created_revision == made.latest_ready_revision
     assert short(made.latest_ready_revision).startswith("first-00001-")
-    assert [(t.percent, t.revision) for t in made.traffic_statuses] == [(100, short(made.latest_ready_revision))]
+    assert [(t.percent, t.revision) for t in made.traffic_statuses] == [
+        (100, short(made.latest_ready_revision))
+    ]
     answer = httpx.get(made.uri).json()
     assert (answer["greeting"], answer["service"]) == ("hello", "first")
     assert answer["revision"] == short(made.latest_ready_revision)
@@ -121,7 +123,9 @@ def test_a_mask_limits_what_an_update_changes(cloud: Cloud) -> None:
 
 def test_a_mask_with_an_unknown_field_is_refused(cloud: Cloud) -> None:
     made = cloud.deploy("bad-mask")
-    with pytest.raises(exceptions.InvalidArgument, match="update_mask: services have no field 'tempalte'") as refused:
+    with pytest.raises(
+        exceptions.InvalidArgument, match="update_mask: services have no field 'tempalte'"
+    ) as refused:
         cloud.update(made, update_mask={"paths": ["tempalte"]})
     assert named_field(refused.value) == "update_mask"
 
@@ -151,7 +155,9 @@ def test_a_stale_etag_is_aborted(cloud: Cloud) -> None:
 def test_wrong_traffic_is_refused_with_its_field(
     cloud: Cloud, traffic: list[tuple[int, str, int]], field: str
 ) -> None:
-    targets = [run_v2.TrafficTarget(type_=kind, revision=name, percent=share) for kind, name, share in traffic]
+    targets = [
+        run_v2.TrafficTarget(type_=kind, revision=name, percent=share) for kind, name, share in traffic
+    ]
     with pytest.raises(exceptions.InvalidArgument) as refused:
         cloud.deploy("wrong-traffic", traffic=targets)
     assert named_field(refused.value) == field
@@ -166,14 +172,19 @@ def test_wrong_traffic_is_refused_with_its_field(
         ({"timeout": {"seconds": 3601}}, "service.template.timeout"),
         ({"max_instance_request_concurrency": 1001}, "service.template.max_instance_request_concurrency"),
         ({"env": {"PORT": "1"}}, "service.template.containers[0].env"),
-        ({"resources": {"limits": {"memory": "lots"}}}, "service.template.containers[0].resources.limits.memory"),
+        (
+            {"resources": {"limits": {"memory": "lots"}}},
+            "service.template.containers[0].resources.limits.memory",
+        ),
         (
             {"startup_probe": {"tcp_socket": {"port": 1}, "timeout_seconds": 9, "period_seconds": 2}},
             "service.template.containers[0].startup_probe.timeout_seconds",
         ),
     ],
 )
-def test_a_wrong_template_is_refused_with_its_field(cloud: Cloud, options: dict[str, object], field: str) -> None:
+def test_a_wrong_template_is_refused_with_its_field(
+    cloud: Cloud, options: dict[str, object], field: str
+) -> None:
     with pytest.raises(exceptions.InvalidArgument) as refused:
         cloud.deploy("wrong", **options)
     assert named_field(refused.value) == field
@@ -234,8 +245,8 @@ def test_validate_only_changes_nothing(cloud: Cloud) -> None:
     made.labels["x"] = "y"
     assert cloud.update(made, validate_only=True).labels["x"] == "y"
     assert cloud.services.get_service(name=made.name).etag == etag
+    made.traffic = [run_v2.TrafficTarget(type_=LATEST, percent=1)]
     with pytest.raises(exceptions.InvalidArgument):
-        made.traffic = [run_v2.TrafficTarget(type_=LATEST, percent=1)]
         cloud.update(made, validate_only=True)
 
 
@@ -247,7 +258,10 @@ def test_a_revision_that_never_becomes_ready_leaves_the_old_one_serving(cloud: C
         cloud.update(made)
 
     message = str(failed.value)
-    assert "is not ready and cannot serve traffic. The user-provided container failed to start and listen" in message
+    assert (
+        "is not ready and cannot serve traffic. The user-provided container failed to start and listen"
+        in message
+    )
     assert "PORT=8080" in message
     now = cloud.services.get_service(name=made.name)
     assert now.latest_ready_revision == good != now.latest_created_revision
@@ -282,13 +296,18 @@ def test_a_container_that_does_not_listen_runs_out_of_probes(cloud: Cloud, probe
     once = {"timeout_seconds": 1, "period_seconds": 1, "failure_threshold": 1}
     with pytest.raises(exceptions.FailedPrecondition):
         cloud.deploy(service_id, image="deaf", startup_probe={**probe, **once})
-    log = cloud.entries(f'resource.labels.service_name="{service_id}" severity=ERROR log_id("run.googleapis.com/varlog/system")')
+    log = cloud.entries(
+        f'resource.labels.service_name="{service_id}" severity=ERROR '
+        'log_id("run.googleapis.com/varlog/system")'
+    )
     assert "failed 1 time(s) consecutively" in log[0].text_payload
 
 
 def test_an_http_probe_waits_for_a_good_status(cloud: Cloud) -> None:
     once = {"timeout_seconds": 2, "period_seconds": 2, "failure_threshold": 1}
-    cloud.deploy("http-probe", startup_probe={"http_get": {"path": "/status/204"}, **once, "timeout_seconds": 2})
+    cloud.deploy(
+        "http-probe", startup_probe={"http_get": {"path": "/status/204"}, **once, "timeout_seconds": 2}
+    )
     with pytest.raises(exceptions.FailedPrecondition):
         cloud.deploy("http-probe-503", startup_probe={"http_get": {"path": "/status/503"}, **once})
 
@@ -317,8 +336,8 @@ def test_services_and_revisions_come_in_pages(cloud: Cloud) -> None:
         list(cloud.services.list_services(request={"parent": parent, "page_token": "garbled"}))
     with pytest.raises(exceptions.InvalidArgument, match="page_size"):
         list(cloud.services.list_services(request={"parent": parent, "page_size": -1}))
+    other = {"parent": PARENT, "page_token": pages[0].next_page_token}
     with pytest.raises(exceptions.InvalidArgument, match="page_token"):
-        other = {"parent": PARENT, "page_token": pages[0].next_page_token}
         list(cloud.services.list_services(request=other))
 
 
@@ -365,10 +384,14 @@ def test_operations_can_be_read_awaited_and_listed(cloud: Cloud) -> None:
     request = {"parent": parent, "service_id": "op", "service": service()}
     operation = cloud.services.create_service(request=request).operation
     client = cloud.services
-    waited = type(operation).FromString(client.wait_operation({"name": operation.name, "timeout": {"seconds": 20}}))
+    waited = type(operation).FromString(
+        client.wait_operation({"name": operation.name, "timeout": {"seconds": 20}})
+    )
     assert waited.done
     assert client.get_operation({"name": operation.name}).done
-    assert [o.name for o in client.list_operations({"name": f"{parent}/operations"}).operations] == [operation.name]
+    assert [o.name for o in client.list_operations({"name": f"{parent}/operations"}).operations] == [
+        operation.name
+    ]
     with pytest.raises(exceptions.NotFound):
         client.get_operation({"name": f"{parent}/operations/none"})
 

@@ -148,7 +148,8 @@ def verdict(outcomes: dict[str, tuple[Outcome, float | None, str]] | None = None
         outcome, observed, reason = (outcomes or {}).get(name, good)
         results.append(CriterionResult(
             id=name, title=title, group=group, outcome=outcome, critical=name != "startup-time",
-            metric=metric, observed=observed, unit=describe(metric).unit, bound=bound, baseline=baseline, effect=None,
+            metric=metric, observed=observed, unit=describe(metric).unit, bound=bound, baseline=baseline,
+            effect=None,
             samples=0 if observed is None else samples, reason=reason, cell=describe(metric).cell,
             evidence=(f"evidence/{file}",),
         ))  # fmt: skip

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
+import pandas as pd
+import plotly.graph_objects as go
 import pytest
 import report_records as records
 from bs4 import BeautifulSoup
@@ -107,3 +110,12 @@ def test_the_rollback_section_says_what_was_seen_afterwards() -> None:
     assert f"Verified: traffic was returned to {records.BASELINE}" in done
     assert "1 of 1 health requests answered 200, 1 of 1 sessions answered" in done
     assert "No rollback was carried out" in _words(html.render(records.good()), "#rollback")
+
+
+def test_figures_cannot_end_the_element_they_stand_in() -> None:
+    named = go.Figure().update_layout(title_text="</script><script>window.pwned=1</script>&amp;")
+    numbers = pd.DataFrame()
+    chart = html.Chart(id="x", title="", reading="", figure=named, numbers=numbers, absent="")
+    inert = html.inert_json([chart])
+    assert not set("<>&") & set(inert)
+    assert json.loads(inert)["x"]["layout"]["title"]["text"] == named.layout.title.text

@@ -45,6 +45,24 @@ def test_sessions_with_problems_say_all_that_was_wrong() -> None:
     )
 
 
+def test_sessions_of_two_users_with_one_session_id_say_so() -> None:
+    pair = (records.session(1, session_id="s-7"), records.session(2, session_id="s-7"))
+    same_user = records.session(3, session_id="s-7", user="probe-1@example.test")
+    assert tables.problem(pair[0], (*pair, same_user)) == (
+        "shares the session id s-7 with probe-2@example.test"
+    )
+    alone = "nothing in this session itself; it was answered"
+    assert tables.problem(pair[0], (pair[0], same_user)) == alone
+    other_role = records.session(2, "baseline", session_id="s-7")
+    assert tables.problem(pair[0], (other_role,)) == alone
+
+
+def test_sessions_can_be_those_of_one_role() -> None:
+    both = (records.session(1), records.session(2, "baseline"))
+    assert list(tables.sessions(both, "baseline")["Session"]) == ["2"]
+    assert len(tables.sessions(both)) == 2
+
+
 def test_events_that_never_came_have_a_row() -> None:
     cut = records.session(events=(EventSeen(type="agent_started", at_s=0.04, sequence=1),))
     table = tables.events(cut, ("agent_started", "agent_completed"))

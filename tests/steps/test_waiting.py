@@ -64,8 +64,11 @@ except KeyboardInterrupt:
 def test_an_interrupt_cancels_the_work_and_lets_it_clean_up() -> None:
     command = [sys.executable, "-c", INTERRUPTED]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "working\n"
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=20)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "working\n"
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert output == "cleaned up\ninterrupted\n"

@@ -1,0 +1,45 @@
+"""Share what several rooms' tests need, and keep what is heavy apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("e2e", "browser")
+
+PLAN = """\
+issue: {title: A plan}
+target: {project: staging, region: here, service: chat}
+candidate: {image: "chat:2"}
+criteria:
+  - id: ready
+    title: The revision is ready
+    metric: deploy.ready
+    at_least: 1
+"""
+"""The smallest plan; its criteria stand last, so that text put behind it adds sections."""
+
+WritePlan = Callable[..., Path]
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put heavy tests into one group: `-n 2 --dist loadgroup` then runs them one at a time."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in HEAVY):
+            item.add_marker(pytest.mark.xdist_group("heavy"))
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> WritePlan:
+    """Give a function that writes a plan file (the smallest plan unless told) and returns its path."""
+
+    def write(text: str = PLAN, name: str = "plan.yaml") -> Path:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write

@@ -1,0 +1,106 @@
+"""The main job, as a newcomer runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from whole_run import ROOT, Ended, Shell
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def quickstart(runbook: Shell) -> Ended:
+    return runbook("run", "notebooks/plans/quickstart.yaml")
+
+
+@pytest.fixture(scope="module")
+def run(quickstart: Ended) -> Path:
+    assert quickstart.run is not None, quickstart.out + quickstart.err
+    return quickstart.run
+
+
+def test_the_quickstart_proceeds_and_says_where_its_report_is(quickstart: Ended, run: Path) -> None:
+    assert quickstart.code == 0, quickstart.out + quickstart.err
+    assert "PROCEED_TO_PRODUCTION" in quickstart.out
+    assert f"report  {(run / 'report.html').relative_to(ROOT)}" in quickstart.out
+    assert quickstart.err == ""
+
+
+def test_every_criterion_of_the_verdict_has_samples_and_evidence_that_exists(run: Path) -> None:
+    criteria = json.loads((run / "verdict.json").read_text())["criteria"]
+    assert len(criteria) >= 12
+    for criterion in criteria:
+        assert criterion["outcome"] == "PASS", criterion
+        assert criterion["samples"] > 0, criterion
+        assert criterion["evidence"], criterion
+        assert all((run / path).is_file() for path in criterion["evidence"]), criterion
+
+
+def test_what_failed_before_the_fix_passes_now(run: Path) -> None:
+    regressions = json.loads((run / "verdict.json").read_text())["regressions"]
+    assert [regression["reading"] for regression in regressions] == ["failed before, passes now"] * 4
+
+
+def test_every_notebook_is_archived_with_its_outputs(run: Path) -> None:
+    for name in ("01_deploy", "02_logs", "03_tests", "04_metrics", "05_report"):
+        notebook = nbformat.read(run / "notebooks" / f"{name}.ipynb", as_version=4)
+        calls = [cell for cell in notebook.cells if cell.cell_type == "code" and "run." in cell.source]
+        assert calls
+        assert all(cell.outputs for cell in calls), name
+
+
+def test_the_manifest_holds_every_file_as_it_is(run: Path) -> None:
+    files = json.loads((run / "manifest.json").read_text())["files"]
+    there = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} - {"manifest.json"}
+    assert set(files) == there
+    for path, said in files.items():
+        assert hashlib.sha256((run / path).read_bytes()).hexdigest() == said["sha256"], path
+
+
+def test_the_ledger_has_an_intent_before_and_a_result_after_every_act(run: Path) -> None:
+    entries = [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
+    acts = [entry for entry in entries if entry["event"].startswith("act ")]
+    assert [entry["event"] for entry in acts] == ["act intended", "act done"] * (len(acts) // 2)
+    assert any(entry["detail"] == "deploy sample-agent:healthy" for entry in acts)
+    assert entries[-1]["event"] == "run ended"
+    assert entries[-1]["exit_code"] == 0
+
+
+def test_no_token_is_found_anywhere_in_the_run_folder(run: Path) -> None:
+    for path in run.rglob("*"):
+        if path.is_file():
+            assert b"eyJhbGciOi" not in path.read_bytes(), path
+
+
+def test_a_notebook_runs_alone_on_a_finished_run(
+    run: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / run.name
+    shutil.copytree(run, copy)
+    monkeypatch.setenv("RUNBOOK_EMULATOR_DIR", environment["RUNBOOK_EMULATOR_DIR"])
+    monkeypatch.chdir(ROOT)
+    papermill.execute_notebook(
+        "notebooks/04_metrics.ipynb",
+        tmp_path / "out.ipynb",
+        parameters={"run_dir": str(copy), "sessions": 4},
+        progress_bar=False,
+    )
+    metrics = json.loads((copy / "evidence" / "metrics.json").read_text())
+    assert metrics["sessions"] == {"candidate": 4, "baseline": 4}
+    assert metrics["window"] != json.loads((run / "evidence" / "metrics.json").read_text())["window"]
+
+
+def test_a_verdict_can_be_judged_again_without_the_cloud(run: Path, tmp_path: Path, runbook: Shell) -> None:
+    copy = tmp_path / run.name
+    shutil.copytree(run, copy)
+    nowhere = Shell({**runbook.environment, "RUNBOOK_EMULATOR_DIR": str(tmp_path / "none")})
+    ended = nowhere("verdict", str(copy))
+    assert ended.code == 0, ended.err
+    assert json.loads((copy / "verdict.json").read_text()) == json.loads((run / "verdict.json").read_text())

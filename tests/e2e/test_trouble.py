@@ -1,0 +1,116 @@
+"""What goes wrong around a run is told clearly, with the right exit code, and nothing is called a pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from whole_run import ROOT, PlanMaker, Shell
+
+pytestmark = pytest.mark.e2e
+
+
+def emulator_pid(state: str) -> int:
+    return int(json.loads((Path(state) / "emulator.json").read_text())["pid"])
+
+
+def wait_for_event(root: Path, event: str, step: str, limit_s: float = 120) -> Path:
+    """Return the run folder below `root` once its ledger has the event."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        for ledger in root.glob("*/ledger.jsonl"):
+            entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+            if any((entry["event"], entry.get("step")) == (event, step) for entry in entries):
+                return ledger.parent
+        time.sleep(0.05)
+    raise AssertionError(f"no {event} of {step} within {limit_s} s")
+
+
+@pytest.mark.parametrize("step", ["probes", "metrics"])
+def test_killing_the_cloud_in_the_middle_ends_with_3_and_a_report_that_says_what_was_not_seen(
+    step: str, make_plan: PlanMaker, tmp_path: Path, runbook: Shell
+) -> None:
+    state = str(tmp_path / "emulator")
+    shell = Shell({**runbook.environment, "RUNBOOK_EMULATOR_DIR": state})
+    process = shell.start("run", str(make_plan(f"killed-{step}")))
+    run = wait_for_event(tmp_path / "outputs", "step started", step)
+    os.kill(emulator_pid(state), signal.SIGKILL)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 3, out + err
+    verdict = json.loads((run / "verdict.json").read_text())
+    assert verdict["action"] == "INVESTIGATE"
+    unseen = [line for line in verdict["not_seen"] if line.startswith(f"{step}: could not look: ")]
+    assert len(unseen) == 1
+    assert "UNAVAILABLE" in unseen[0]
+    assert "check the network and the endpoint, then run the step again" in unseen[0]
+    lost = [criterion for criterion in verdict["criteria"] if criterion["outcome"] == "ERROR"]
+    assert lost
+    assert f"not seen: {step}: could not look" in out
+    assert "could not look" in (run / "report.md").read_text()
+    assert "could not look" in (run / "report.html").read_text()
+
+
+def test_a_typo_in_a_plan_ends_with_2_and_names_file_line_field_and_allowed_names(
+    make_plan: PlanMaker, tmp_path: Path, runbook: Shell
+) -> None:
+    plan = make_plan("typo")
+    text = plan.read_text().replace("golden_path_sessions:", "golden_path_session:")
+    plan.write_text(text)
+    line = 1 + text.splitlines().index("  golden_path_session: 5")
+    for command in ("lint", "run"):
+        ended = runbook(command, str(plan))
+        assert ended.code == 2
+        assert ended.err.startswith(
+            f"PlanError: {plan}:{line}: probes.golden_path_session: unknown field, "
+            "did you mean golden_path_sessions? (allowed: auth, protocol, health, agents, "
+        )
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("run", "no-such.yaml"), "PlanError: no such file or folder: no-such.yaml"),
+        (
+            ("run", "notebooks/plans/quickstart.yaml", "-p", "candidate"),
+            "PlanError: --parameter: 'candidate'",
+        ),
+        (("verdict", "notebooks"), "PlanError: run: notebooks is no run folder: it has no plan.yaml"),
+    ],
+)
+def test_bad_usage_ends_with_2_and_one_clear_error(
+    arguments: tuple[str, ...], error: str, runbook: Shell
+) -> None:
+    ended = runbook(*arguments)
+    assert ended.code == 2
+    assert ended.err.replace(f"{ROOT}/", "").startswith(error)
+    assert "Traceback" not in ended.err
+
+
+def test_a_candidate_that_never_starts_is_rolled_back_with_20_and_its_logs_are_in_the_report(
+    make_plan: PlanMaker, tmp_path: Path, runbook: Shell
+) -> None:
+    ended = runbook("run", str(make_plan("crash")), "-p", "candidate=sample-agent:crash-loop")
+    assert ended.code == 20, ended.out + ended.err
+    run = next((tmp_path / "outputs").iterdir())
+    rollback = json.loads((run / "evidence" / "rollback.json").read_text())
+    assert rollback["verified"] is True
+    assert "no execution context factory is registered" in (run / "report.md").read_text()
+    again = runbook("rollback", str(run))
+    assert again.code == 0
+    assert json.loads((run / "evidence" / "rollback.json").read_text())["needed"] is False
+
+
+def test_promoting_against_the_verdict_is_refused_without_a_reason(
+    make_plan: PlanMaker, tmp_path: Path, runbook: Shell
+) -> None:
+    plan = make_plan("refused", rollout__on_rollback="never")
+    assert runbook("run", str(plan), "-p", "candidate=sample-agent:unhealthy").code == 20
+    run = next((tmp_path / "outputs").iterdir())
+    refused = runbook("promote", str(run))
+    assert refused.code == 2
+    assert refused.err == ("RunRefused: the verdict is ROLLBACK: promoting needs --override with a reason\n")

@@ -1,0 +1,94 @@
+"""Start whole runs as a user does, and write plans that are quick to run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from runbook_lib.plan import Plan
+from runbook_lib.plan_file import dump_plan, load_plan
+
+ROOT = Path(__file__).parents[2]
+QUICKSTART = ROOT / "notebooks" / "plans" / "quickstart.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended. `run` is the folder of the run that it began, if it named one."""
+
+    code: int
+    out: str
+    err: str
+    run: Path | None
+
+
+class Shell:
+    """Runs `runbook` as a user does, with the project as working folder."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and return its process."""
+        return subprocess.Popen(
+            [Path(sys.executable).parent / "runbook", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def __call__(self, *arguments: str, timeout_s: float = 280) -> Ended:
+        """Run a command to its end."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=timeout_s)
+        return Ended(code=process.returncode, out=out, err=err, run=run_of(out))
+
+
+def run_of(out: str) -> Path | None:
+    """Return the run folder that a command's output names."""
+    words = out.split()
+    named = [word for word in words if word.endswith("report.html")]
+    return (ROOT / named[-1]).resolve().parent if named else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanMaker:
+    """Writes plans that are the quickstart's with fewer waits and without suites, a service for each."""
+
+    folder: Path
+
+    def __call__(self, service: str, bounds: dict[str, float] | None = None, **parameters: str) -> Path:
+        given = {
+            "target.service": service,
+            "report.folder": str(self.folder / "outputs"),
+            "metrics.idle_s": "2.5",
+            "metrics.settle_s": "2",
+            "metrics.drain_s": "1",
+            "logs.settle_s": "1",
+            "probes.load.rate_per_s": "12",
+            **{name.replace("__", "."): value for name, value in parameters.items()},
+        }
+        plan = bounded(without_suites(load_plan(QUICKSTART, given)), bounds or {})
+        file = self.folder / f"{service}.yaml"
+        file.write_text(dump_plan(plan), encoding="utf-8")
+        return file
+
+
+def without_suites(plan: Plan) -> Plan:
+    """Return the plan without its suites and the criteria on them."""
+    kept = tuple(criterion for criterion in plan.criteria if not criterion.metric.startswith("suite."))
+    return plan.model_copy(update={"suites": {}, "criteria": kept})
+
+
+def bounded(plan: Plan, bounds: dict[str, float]) -> Plan:
+    """Return the plan with other upper bounds, by the criterion's id."""
+    criteria = tuple(
+        criterion.model_copy(update={"at_most": bounds.get(criterion.id, criterion.at_most)})
+        for criterion in plan.criteria
+    )
+    return plan.model_copy(update={"criteria": criteria})
