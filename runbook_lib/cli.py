@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ def run(
     from runbook_lib.headless import run_notebooks
     from runbook_lib.run import Run
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as Ctrl-C does
     root = project_root()
     begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
     show_start(begun)

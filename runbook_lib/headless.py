@@ -87,8 +87,8 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
     failed = ""
     try:
         papermill.execute_notebook(
-            source,
-            run.folder.path / "notebooks" / source.name,
+            os.path.relpath(source),  # papermill archives both paths: let them be no machine's own
+            os.path.relpath(run.folder.path / "notebooks" / source.name),
             parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
             progress_bar=False,
             start_timeout=_KERNEL_START_LIMIT_S,

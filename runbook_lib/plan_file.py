@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from runbook_lib.errors import PlanError
@@ -72,13 +73,22 @@ def load_plan(file: Path, parameters: Mapping[str, str] | None = None) -> Plan:
     return plan
 
 
-def dump_plan(plan: Plan) -> str:
-    """Return the whole plan, defaults included, as YAML that `load_plan` reads back to an equal plan."""
+def dump_plan(plan: Plan, folder: Path) -> str:
+    """Return the whole plan, defaults included, as YAML that `load_plan` reads back to an equal plan.
+
+    Args:
+        plan: The plan.
+        folder: Where the file will stand; working folders are written relative to it.
+    """
+    data = plan.model_dump(mode="json")
+    for section in (data["candidate"], *data["suites"].values()):
+        section["cwd"] = os.path.relpath(section["cwd"], folder.resolve())
     stream = StringIO()
     yaml: Any = YAML(typ="safe")
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False
-    yaml.dump(plan.model_dump(mode="json"), stream)
+    yaml.allow_unicode = "\x85" not in plan.model_dump_json()  # the emitter writes that one wrongly
+    yaml.dump(data, stream)
     return stream.getvalue()
 
 
@@ -132,8 +142,10 @@ def _parse(file: Path) -> CommentedMap:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise PlanError(f"is not YAML: {error.problem}", file=file, line=line) from error
-    except (YAMLError, ValueError) as error:  # a control character; a date in month 13
-        raise PlanError(f"is not YAML: {str(error).splitlines()[0]}", file=file) from error
+    except RecursionError:
+        raise
+    except Exception as error:  # the parser raises many kinds: month 13, a list as a key, a control character
+        raise PlanError(f"is not YAML: {str(error).partition(chr(10))[0]}", file=file) from error
     if not isinstance(raw, CommentedMap):
         raise PlanError("must be a mapping of sections", file=file, allowed=tuple(Plan.model_fields))
     return raw
@@ -248,9 +260,10 @@ def _set(document: _Document, name: str, text: str) -> None:
 
 
 def _clearest(details: list[ErrorDetails]) -> ErrorDetails:
-    """Return the first error, or its sister that lists the allowed values where a union gave several."""
+    """Return the first error, or a sister that says more: the allowed values, or a misspelt field's name."""
     sisters = [detail for detail in details if detail["loc"][:-1] == details[0]["loc"][:-1]]
-    return next((detail for detail in sisters if detail["type"] == "literal_error"), details[0])
+    telling = ("literal_error", "extra_forbidden")
+    return next((each for kind in telling for each in sisters if each["type"] == kind), details[0])
 
 
 def _plan_error(detail: ErrorDetails, document: _Document, file: Path) -> PlanError:

@@ -60,6 +60,7 @@ OBSERVED: dict[str, type[StepEvidence]] = {
 """The steps that observe the candidate, in their order, with the kind of evidence that each leaves."""
 
 EXIT_CODES = {"PROCEED_TO_PRODUCTION": 0, "INVESTIGATE": 10, "ROLLBACK": 20}
+NEXT_COMMANDS = {"PROCEED_TO_PRODUCTION": "promote", "INVESTIGATE": "status", "ROLLBACK": "rollback"}
 COULD_NOT_LOOK = 3
 INTERRUPTED = 130
 _PACKAGES = ("staging-validation-runbook", "papermill", "websockets", "google-cloud-run")
@@ -129,7 +130,8 @@ class Run:
     def run_suites(self) -> SuitesEvidence:
         """Run the plan's suites against the candidate."""
         return self._step(
-            "suites", lambda: run_suites(self.plan, self._deployed(), self.ports, self.folder.run_id)
+            "suites",
+            lambda: run_suites(self.plan, self._deployed(), self.ports, self.folder.run_id, self._secrets),
         )
 
     def probe(self) -> ProbesEvidence:
@@ -167,7 +169,7 @@ class Run:
             service=self.plan.target.service,
             candidate=deployed.candidate.name if deployed and deployed.candidate else "",
             baseline=deployed.baseline.name if deployed and deployed.baseline else "",
-            next_command=self._next_command(judgement.action),
+            next_command=self._command(NEXT_COMMANDS[judgement.action]),
             not_seen=tuple(f"{step}: {why}" for step, why in unseen.items()),
             started=min((step.window.start for step in evidence.values()), default=self._clock.now()),
             ended=max((step.window.end for step in evidence.values()), default=self._clock.now()),
@@ -178,7 +180,12 @@ class Run:
 
     def roll_back(self) -> RollbackEvidence:
         """Return the traffic to the baseline and probe it; safe to repeat."""
-        return self._step("rollback", lambda: roll_back(self.plan, self._deployed(), self.ports))
+        done = self._step("rollback", lambda: roll_back(self.plan, self._deployed(), self.ports))
+        verdict = self.verdict()
+        if verdict and done.verified:
+            looked_after = {"next_command": self._command("status")}
+            self.folder.write_record("verdict.json", verdict.model_copy(update=looked_after))
+        return done
 
     def promote(self, override: str = "") -> PromoteEvidence:
         """Move the traffic to the candidate.
@@ -300,10 +307,8 @@ class Run:
             return "did not come to its end"
         return "" if self.folder.has_evidence(step) else "its evidence is gone"
 
-    def _next_command(self, action: str) -> str:
-        here = os.path.relpath(self.folder.path)
-        commands = {"PROCEED_TO_PRODUCTION": "promote", "ROLLBACK": "rollback"}
-        return f"runbook {commands.get(action, 'status')} {here}"
+    def _command(self, name: str) -> str:
+        return f"runbook {name} {os.path.relpath(self.folder.path)}"
 
     def _parameters(self) -> dict[str, str]:
         started = next((entry.detail for entry in self.folder.ledger() if entry.event == "run started"), "")

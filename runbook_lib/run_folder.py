@@ -69,7 +69,7 @@ class RunFolder:
             raise RunbookError(
                 f"{folder.path} cannot be made ({error.strerror}): give another report.folder"
             ) from error
-        folder.write_text("plan.yaml", dump_plan(plan))
+        folder.write_text("plan.yaml", dump_plan(plan, folder.path))
         return folder
 
     @classmethod

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_plan import PLAN, WritePlan
 
 HEAVY = ("e2e", "browser")
-
-PLAN = """\
-issue: {title: A plan}
-target: {project: staging, region: here, service: chat}
-candidate: {image: "chat:2"}
-criteria:
-  - id: ready
-    title: The revision is ready
-    metric: deploy.ready
-    at_least: 1
-"""
-"""The smallest plan; its criteria stand last, so that text put behind it adds sections."""
-
-WritePlan = Callable[..., Path]
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook

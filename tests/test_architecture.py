@@ -19,7 +19,7 @@ FLOORS = {
     0: ("__init__", "catalogue", "clock", "dotted", "errors", "redact"),
     1: ("evidence", "places", "plan", "plan_file", "ports", "sessions"),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
-    3: ("plan_notes", "recorded", "report"),
+    3: ("plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "run"),
     5: ("cli", "notebook", "terminal"),
 }

@@ -247,8 +247,8 @@ async def _http(port: int, path: str) -> bool:
 def _free_port() -> int:
     """Return a port that nobody listens on.
 
-    Ports that the system itself hands out are avoided: one of a thousand outgoing connections could take it before
-    the container does.
+    Ports that the system itself hands out are avoided: an outgoing connection could take one before the
+    container does.
     """
     while True:
         port = random.randrange(*_PORTS)

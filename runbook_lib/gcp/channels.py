@@ -53,7 +53,7 @@ def act(call: str, resource: str, question: Callable[[], T]) -> T:
     """
     try:
         return question()
-    except vendor.RetryError as error:
+    except (vendor.RetryError, TimeoutError) as error:
         raise CloudUnavailable(call, resource, "no answer in time", _HINT_UNAVAILABLE) from error
     except vendor.GoogleAPICallError as error:
         raise translated(call, resource, error) from error

@@ -107,4 +107,10 @@ def _message(entry: Any) -> str:
         return str(payload.get("message", payload))
     if entry.HasField("http_request"):
         return f"{entry.http_request.request_method} {entry.http_request.request_url}"
-    return str(MessageToDict(entry.proto_payload)) if kind == "proto_payload" else ""
+    return _audit_text(MessageToDict(entry.proto_payload)) if kind == "proto_payload" else ""
+
+
+def _audit_text(payload: dict[str, Any]) -> str:
+    """Return the status of an audit entry, e.g. of a revision's Ready condition, or else its method."""
+    said = payload.get("status", {}).get("message")
+    return str(said or payload.get("methodName") or payload)

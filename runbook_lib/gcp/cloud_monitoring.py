@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import grpc
@@ -76,5 +77,6 @@ def _rows(series: Any) -> list[dict[str, Any]]:
 def _value(value: Any) -> dict[str, float]:
     kind = value.WhichOneof("value")
     if kind == "distribution_value":
-        return {"value": value.distribution_value.mean, "count": value.distribution_value.count}
+        count = value.distribution_value.count  # the mean of none is sent as 0
+        return {"value": value.distribution_value.mean if count else math.nan, "count": count}
     return {"value": getattr(value, kind), "count": 1}

@@ -6,12 +6,14 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import grpc
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, ServiceUnavailable
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.api_core.operation import Operation
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
@@ -24,6 +26,10 @@ from runbook_lib.plan import Target
 
 # An update that changes nothing makes no revision; gcloud, too, puts a nonce of its own into each deployment.
 _NONCE = "validation-runbook/nonce"
+# The client's own patience with an API that has gone is 600 s for each poll, whatever the operation's limit.
+_PATIENCE = Retry(
+    predicate=if_exception_type(ServiceUnavailable, DeadlineExceeded), initial=0.2, maximum=2, timeout=8
+)
 _BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
 _BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
@@ -96,10 +102,11 @@ class CloudRunService:
         container.image = image
         kept = [variable for variable in container.env if variable.name not in env]
         container.env = kept + [run_v2.EnvVar(name=name, value=value) for name, value in env.items()]
+        operation = self._update(service, "template")
         started = time.monotonic()
         try:
-            self._update(service, "template", timeout_s)
-        except GoogleAPICallError as error:
+            self._await(operation, timeout_s)
+        except (GoogleAPICallError, TimeoutError) as error:
             raise self._not_ready(before, error, time.monotonic() - started) from error
         return _short(self._get().latest_created_revision)
 
@@ -112,7 +119,7 @@ class CloudRunService:
             )
             for share in shares
         ]
-        act("services.update", self._service_id, lambda: self._update(service, "traffic", 120))
+        self._finish("services.update", self._update(service, "traffic"), 120)
         return self.service()
 
     def _get(self) -> run_v2.Service:
@@ -122,21 +129,36 @@ class CloudRunService:
             lambda: self._services.get_service(name=self._name, timeout=CALL_TIMEOUT_S, retry=None),
         )
 
-    def _update(self, service: run_v2.Service, field: str, timeout_s: float) -> None:
+    def _update(self, service: run_v2.Service, field: str) -> Operation:
         """Update one field; the service's etag goes along, so that a change in between is refused."""
         mask = FieldMask(paths=[field])
-        operation = self._services.update_service(service=service, update_mask=mask, timeout=CALL_TIMEOUT_S)
-        self._await(operation, timeout_s)
+        return act(
+            "services.update",
+            self._service_id,
+            lambda: self._services.update_service(service=service, update_mask=mask, timeout=CALL_TIMEOUT_S),
+        )
 
     def _finish(self, call: str, operation: Operation, timeout_s: float) -> None:
         act(call, self._service_id, lambda: self._await(operation, timeout_s))
 
     def _await(self, operation: Operation, timeout_s: float) -> None:
-        operation.result(timeout=timeout_s, polling=self._polling)  # type: ignore[no-untyped-call]
+        refresh = partial(
+            self._services.transport.operations_client.get_operation,
+            operation.operation.name,
+            timeout=CALL_TIMEOUT_S,
+        )
+        patient = Operation(  # type: ignore[no-untyped-call]
+            operation.operation, refresh, operation.cancel, run_v2.Service, polling=self._polling
+        )
+        patient.result(timeout=timeout_s, retry=_PATIENCE)  # type: ignore[no-untyped-call]
 
-    def _not_ready(self, before: str, error: GoogleAPICallError, waited_s: float) -> RunbookError:
+    def _not_ready(
+        self, before: str, error: GoogleAPICallError | TimeoutError, waited_s: float
+    ) -> RunbookError:
         """Return RevisionNotReady where the failed update made a revision, else the API's own refusal."""
         revision = _short(self._get().latest_created_revision)
+        if isinstance(error, TimeoutError):
+            return RevisionNotReady(revision, "still starting at the time limit", waited_s)
         if revision == before:
             return translated("services.update", self._service_id, error)
         return RevisionNotReady(revision, error.message, waited_s)

@@ -27,7 +27,7 @@ from runbook_lib.report.record import RunRecord
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
-_CELL = "padding:.35em .8em .35em 0;border-bottom:1px solid rgba(128,128,128,.35);vertical-align:top;"
+_CELL = "text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid rgba(128,128,128,.35);vertical-align:top;"
 _HEAD = _CELL + "font-weight:600;"
 _TABLE = "border-collapse:collapse;text-align:left;font-size:.95em;"
 

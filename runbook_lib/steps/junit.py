@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
 
@@ -15,7 +16,7 @@ _DETAIL = 2000
 _NAME = 500
 
 
-def read_junit(file: Path) -> tuple[TestResult, ...] | None:
+def read_junit(file: Path, secrets: Sequence[str] = ()) -> tuple[TestResult, ...] | None:
     """Return the tests of a JUnit file in its order, redacted; None where there is no such file.
 
     A file that is broken gives one test of status `error` that says so.
@@ -26,7 +27,7 @@ def read_junit(file: Path) -> tuple[TestResult, ...] | None:
         _refuse_document_type(file.read_bytes())
         xml = JUnitXml.fromfile(str(file))
         suites = [xml] if isinstance(xml, TestSuite) else list(xml)
-        return tuple(_test(case) for suite in suites for case in suite)
+        return tuple(_test(case, secrets) for suite in suites for case in suite)
     except (JUnitXmlError, SyntaxError, ValueError, LookupError, RecursionError, expat.ExpatError) as error:
         return (TestResult(name=file.name, status="error", duration_s=None, detail=f"broken JUnit: {error}"),)
 
@@ -47,15 +48,15 @@ def _refuse_document_type(content: bytes) -> None:
     parser.Parse(content, True)
 
 
-def _test(case: TestCase) -> TestResult:
+def _test(case: TestCase, secrets: Sequence[str]) -> TestResult:
     status, detail = _status(case)
     name = "::".join(part for part in (case.classname, case.name) if part) or "unnamed"
     time_s = case.time
     return TestResult(
-        name=redact(name)[:_NAME],
+        name=redact(name, secrets)[:_NAME],
         status=status,
         duration_s=time_s if time_s is not None and math.isfinite(time_s) else None,
-        detail=redact(detail)[:_DETAIL],
+        detail=redact(detail, secrets)[:_DETAIL],
     )
 
 

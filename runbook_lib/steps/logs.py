@@ -25,6 +25,10 @@ from runbook_lib.steps.measuring import measurement
 SEVERE = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 ROLES: tuple[Role, ...] = get_args(Role)
 _EVIDENCE = ("evidence/logs.json", "evidence/logs.parquet")
+_COLUMNS = (
+    "time", "severity", "revision", "log", "message", "status", "latency_s", "user_agent", "trace",
+    "insert_id", "role",
+)  # fmt: skip
 _MAX_FINDINGS = 50
 _MAX_MESSAGE = 2000
 
@@ -101,7 +105,7 @@ def _entries(plan: Plan, startups: Sequence[_Startup], ports: Ports) -> pd.DataF
         ).assign(role=startup.role)
         for startup in startups
     ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["role", "severity"])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_COLUMNS)
 
 
 def _startup_errors(

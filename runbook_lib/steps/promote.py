@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runbook_lib.errors import RunRefused
-from runbook_lib.evidence import DeployEvidence, PromoteEvidence, Window
+from runbook_lib.evidence import DeployEvidence, PromoteEvidence, ServiceState, Window
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.reprobe import Reprobe, reprobe
@@ -20,11 +20,11 @@ def promote(plan: Plan, deployed: DeployEvidence, ports: Ports) -> PromoteEviden
     start = ports.clock.now()
     candidate, baseline = _names(deployed)
     percent, seen = 0, Reprobe(polls=(), sessions=())
-    for percent in plan.rollout.steps:
+    for percent in _steps_left(plan, candidate, ports.cloud_run.service()):
         service = ports.cloud_run.service()
         refuse_strangers(service, (candidate, baseline))
-        ports.cloud_run.set_traffic(split(candidate, baseline, percent, service, plan.rollout))
-        seen = reprobe(plan, deployed.candidate_url, "candidate", ports)
+        service = ports.cloud_run.set_traffic(split(candidate, baseline, percent, service, plan.rollout))
+        seen = reprobe(plan, service.tag_url(plan.rollout.candidate_tag), "candidate", ports)
         if not seen.good:
             back = all_on(baseline, service, plan.rollout, plan.rollout.baseline_tag)
             ports.cloud_run.set_traffic(back)
@@ -42,6 +42,12 @@ def promote(plan: Plan, deployed: DeployEvidence, ports: Ports) -> PromoteEviden
         polls=seen.polls,
         sessions=seen.sessions,
     )
+
+
+def _steps_left(plan: Plan, candidate: str, service: ServiceState) -> tuple[int, ...]:
+    """Return the steps above what the candidate serves already; the last one is always looked at."""
+    served = sum(share.percent for share in service.traffic if share.revision == candidate)
+    return tuple(step for step in plan.rollout.steps if step > served or step == 100)
 
 
 def _names(deployed: DeployEvidence) -> tuple[str, str]:

@@ -27,7 +27,7 @@ class Reprobe:
     @property
     def good(self) -> bool:
         """Say whether nothing was amiss."""
-        polls = all(poll.status == 200 and not poll.failing for poll in self.polls)
+        polls = all(poll.status == 200 and not (poll.failing or poll.detail) for poll in self.polls)
         return polls and all(session.status == "answered" for session in self.sessions)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import DeployEvidence, Measurement, SuiteResult, SuitesEvidence, TestResult, Window
 from runbook_lib.plan import Plan, Suite
 from runbook_lib.ports import CommandResult, LogQuery, Ports
+from runbook_lib.redact import redact
 from runbook_lib.steps.junit import read_junit
 from runbook_lib.steps.measuring import measurement
 
@@ -24,8 +25,13 @@ _DETAIL_CHARS = 2_000
 _PYTEST_NODE = re.compile(r"\.py::")
 
 
-def run_suites(plan: Plan, deployed: DeployEvidence, ports: Ports, run_id: str) -> SuitesEvidence:
+def run_suites(
+    plan: Plan, deployed: DeployEvidence, ports: Ports, run_id: str, secrets: Sequence[str] = ()
+) -> SuitesEvidence:
     """Run every suite, one after the other, then ask the candidate's request log which ones reached it.
+
+    Args:
+        secrets: What must not be in the evidence, whatever a suite prints or reports.
 
     Raises:
         CommandFailed: If a suite's command cannot be started.
@@ -35,7 +41,7 @@ def run_suites(plan: Plan, deployed: DeployEvidence, ports: Ports, run_id: str) 
     if not deployed.candidate_url:
         return _nothing_to_test(plan, Window(start=start, end=start))
     templates = _templates(deployed, run_id)
-    ran = tuple(_run(name, suite, templates, ports) for name, suite in plan.suites.items())
+    ran = tuple(_run(name, suite, templates, ports, secrets) for name, suite in plan.suites.items())
     requests = _requests(plan, deployed, Window(start=start, end=ports.clock.now()), ports)
     suites = tuple(_believed(plan.suites[result.id], result, requests) for result in ran)
     return SuitesEvidence(
@@ -76,7 +82,9 @@ def _templates(deployed: DeployEvidence, run_id: str) -> dict[str, str]:
     }
 
 
-def _run(name: str, suite: Suite, templates: Mapping[str, str], ports: Ports) -> SuiteResult:
+def _run(
+    name: str, suite: Suite, templates: Mapping[str, str], ports: Ports, secrets: Sequence[str]
+) -> SuiteResult:
     with tempfile.TemporaryDirectory(prefix="runbook-suite-") as folder:
         junit = Path(folder) / "junit.xml"
         filled = {**templates, "junit": str(junit)}
@@ -87,11 +95,11 @@ def _run(name: str, suite: Suite, templates: Mapping[str, str], ports: Ports) ->
         return SuiteResult(
             id=name,
             title=suite.title or name,
-            argv=argv,
+            argv=tuple(redact(part, secrets) for part in argv),
             window=result.window,
             exit_code=result.exit_code,
             timed_out=result.exit_code is None,
-            tests=_tests(suite, result, read_junit(junit)),
+            tests=_tests(suite, result, read_junit(junit, secrets)),
             output=result.output[-_OUTPUT_CHARS:],
         )
 

@@ -75,7 +75,7 @@ class PlanMaker:
         }
         plan = bounded(without_suites(load_plan(QUICKSTART, given)), bounds or {})
         file = self.folder / f"{service}.yaml"
-        file.write_text(dump_plan(plan), encoding="utf-8")
+        file.write_text(dump_plan(plan, self.folder), encoding="utf-8")
         return file
 
 

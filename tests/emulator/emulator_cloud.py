@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import grpc
 import pytest
+from google.api_core import exceptions
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import logging_v2, monitoring_v3, run_v2
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
@@ -19,6 +20,7 @@ from google.cloud.logging_v2.services.logging_service_v2.transports import Loggi
 from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+from google.rpc import error_details_pb2
 
 ROOT = Path(__file__).parents[2]
 ECHO = Path(__file__).parent / "servers" / "echo.py"
@@ -134,3 +136,14 @@ def connect(info: dict[str, Any]) -> Cloud:
         metrics=monitoring_v3.MetricServiceClient(transport=MetricServiceGrpcTransport(channel=channel)),
         channel=channel,
     )
+
+
+def short(name: str) -> str:
+    """Return the last part of a resource name."""
+    return name.rsplit("/", 1)[-1]
+
+
+def named_field(error: exceptions.GoogleAPICallError) -> str:
+    """Return the field that a refusal names in its details."""
+    details = [d for d in error.details if isinstance(d, error_details_pb2.BadRequest)]
+    return str(details[0].field_violations[0].field)

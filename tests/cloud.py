@@ -1,0 +1,171 @@
+"""One emulator for every test that needs a cloud, and on it a service of each test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud import run_v2
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+from runbook_lib import gcp
+from runbook_lib.agent.client import AgentClient
+from runbook_lib.clock import SystemClock
+from runbook_lib.commands import LocalCommands
+from runbook_lib.evidence import DeployEvidence, Measurement, Role, RollbackEvidence
+from runbook_lib.evidence import StepEvidence as Evidence
+from runbook_lib.gcp.channels import channel_to
+from runbook_lib.local_cloud import environment_of
+from runbook_lib.plan import Endpoints, Plan, Target
+from runbook_lib.ports import Ports
+from runbook_lib.steps.deploy import deploy
+from runbook_lib.steps.rollback import roll_back
+
+__all__ = ["emulator", "staging"]
+
+PROJECT, REGION = "test-project", "us-central1"
+HEALTHY = "sample-agent:healthy"
+_LEDGER_CRITERION = {"id": "ready", "title": "ready", "metric": "deploy.ready", "at_least": 1}
+
+T = TypeVar("T")
+
+
+def eventually(read: Callable[[], T], holds: Callable[[T], Any] = bool, timeout_s: float = 20.0) -> T:
+    """Return what `read` returns once it holds; fail with the last value when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = read()
+        if holds(value):
+            return value
+        assert time.monotonic() < deadline, f"did not come true within {timeout_s} s; last seen: {value!r}"
+        time.sleep(0.05)
+
+
+def emulator_command(verb: str, state_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the emulator's own commands to its end."""
+    argv = [sys.executable, "-m", "runbook_lib.emulator", verb, "--state-dir", str(state_dir), *options]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=90, check=True)
+
+
+def start_emulator(state_dir: Path) -> Endpoints:
+    """Start an emulator, or find the one that runs for this folder."""
+    started = emulator_command("up", state_dir, "--json", "--sample-period", "0.2", "--idle-timeout", "600")
+    address = json.loads(started.stdout)["grpc"]
+    return Endpoints(run=address, logging=address, monitoring=address)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """The session's emulator; several folders import this fixture, and `up` gives all of them the same."""
+    folder = tmp_path_factory.getbasetemp() / "cloud"
+    yield start_emulator(folder)
+    emulator_command("down", folder)
+
+
+@pytest.fixture
+def staging(emulator: Endpoints, tmp_path: Path) -> Iterator[Staging]:
+    """A service name of the test's own; the service and its processes are gone afterwards."""
+    mine = Staging(endpoints=emulator, service=f"svc-{secrets.token_hex(4)}", folder=tmp_path)
+    yield mine
+    mine.delete()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staging:
+    """One service on the emulator, and all that the steps reach it by."""
+
+    endpoints: Endpoints
+    service: str
+    folder: Path
+
+    @property
+    def target(self) -> Target:
+        """The service as a plan names it."""
+        return Target(project=PROJECT, region=REGION, service=self.service, endpoints=self.endpoints)
+
+    @property
+    def cloud(self) -> gcp.Cloud:
+        """The adapters."""
+        return gcp.connect(self.target, self.endpoints)
+
+    @property
+    def client(self) -> run_v2.ServicesClient:
+        """Google's own client, for what the adapters do not do."""
+        return run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel_to(self.endpoints.run)))
+
+    @property
+    def name(self) -> str:
+        """The service's full name."""
+        return f"projects/{PROJECT}/locations/{REGION}/services/{self.service}"
+
+    def create(self, image: str = HEALTHY) -> str:
+        """Create the service and return its first revision."""
+        return self.cloud.run.create(image, 60).latest_ready
+
+    def delete(self) -> None:
+        """Delete the service, if there is one."""
+        try:
+            self.client.delete_service(name=self.name, retry=None, timeout=30)
+        except NotFound:
+            return
+
+    def plan(self, **sections: Any) -> Plan:
+        """Return a plan with short times; a section's fields are laid over those of the small one."""
+        target = self.target.model_dump() | sections.pop("target", {})
+        small: dict[str, Any] = {
+            "issue": {"title": "test"},
+            "candidate": {"image": HEALTHY, "ready_timeout_s": 60},
+            "logs": {"settle_s": 0.3},
+            "metrics": {"settle_s": 0.5, "drain_s": 0.3, "idle_s": 1},
+            "criteria": [_LEDGER_CRITERION],
+        }
+        if "command" in sections.get("candidate", {}):
+            del small["candidate"]["image"]
+        merged = {
+            name: {**small.get(name, {}), **fields} if isinstance(fields, dict) else fields
+            for name, fields in sections.items()
+        }
+        return Plan.model_validate({**small, **merged, "target": target})
+
+    def ports(self, plan: Plan, **environment: str) -> Ports:
+        """Return the real ports; the commands' environment leads to the same emulator."""
+        env = {**os.environ, **environment_of(self.endpoints), **environment}
+        clock, cloud = SystemClock(), self.cloud
+        return Ports(
+            cloud_run=cloud.run, logs=cloud.logging, monitoring=cloud.monitoring, clock=clock,
+            agents=AgentClient(plan.probes, "runbook/test", {}), commands=LocalCommands(env, clock),
+        )  # fmt: skip
+
+    def deploy(self, plan: Plan | None = None) -> DeployEvidence:
+        """Do the deploy step."""
+        plan = plan or self.plan()
+        return deploy(plan, self.ports(plan))
+
+    def roll_back(self, plan: Plan, deployed: DeployEvidence) -> RollbackEvidence:
+        """Do the rollback step."""
+        return roll_back(plan, deployed, self.ports(plan))
+
+    def traffic(self) -> dict[tuple[str, str], int]:
+        """Return the traffic that is served: percent by revision and tag."""
+        return {(share.revision, share.tag): share.percent for share in self.cloud.run.service().traffic}
+
+    def script(self, name: str, text: str) -> Path:
+        """Write a script or a suite into the test's own folder."""
+        file = self.folder / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+def measured(evidence: Evidence, role: Role = "candidate") -> dict[str, Measurement]:
+    """Return one role's measurements by their metric."""
+    return {each.metric: each for each in evidence.measurements if each.role == role}

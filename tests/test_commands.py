@@ -1,0 +1,175 @@
+"""Commands run as argument lists, leave no process and no secret behind, and never fill the memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from runbook_lib.clock import SystemClock
+from runbook_lib.commands import OUTPUT_LIMIT_BYTES, LocalCommands
+from runbook_lib.errors import CommandFailed
+from runbook_lib.ports import CommandResult
+
+PATH = {"PATH": os.environ["PATH"]}
+
+
+def run(
+    *argv: str, cwd: Path | str = ".", env: Mapping[str, str] | None = None, timeout_s: float = 60,
+    environment: Mapping[str, str] | None = None,
+) -> CommandResult:  # fmt: skip
+    commands = LocalCommands({**PATH, **(environment or {})}, SystemClock())
+    return commands.run(argv, cwd=Path(cwd), env=dict(env or {}), timeout_s=timeout_s)
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_the_exit_code_both_streams_and_the_window_are_kept() -> None:
+    result = run("sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (result.exit_code, result.output) == (7, "out\nerr\n")
+    assert 0 <= result.window.seconds < 60
+
+
+@pytest.mark.parametrize("text", ["$HOME; echo x", "`id`", "* ?", "a b", "", "'\"", "\n", "%s {x}"])
+def test_arguments_reach_the_command_as_they_are_and_no_shell_reads_them(text: str) -> None:
+    assert run("python", "-c", "import sys; print(ascii(sys.argv[1]))", text).output == ascii(text) + "\n"
+
+
+@pytest.mark.parametrize("name", ["python", "python3"])
+def test_python_means_the_interpreter_that_runs_this(name: str) -> None:
+    assert run(name, "-c", "import sys; print(sys.executable)").output == f"{sys.executable}\n"
+
+
+def test_the_commands_own_variables_are_laid_over_the_given_environment_and_nothing_else_is_there(
+    tmp_path: Path,
+) -> None:
+    result = run("sh", "-c", "echo $A $B; pwd", cwd=tmp_path, env={"B": "3"}, environment={"A": "1", "B": "2"})
+    assert result.output == f"1 3\n{tmp_path}\n"
+    names = run("python", "-c", "import os; print(sorted(os.environ))", env={"B": "3"}).output
+    assert set(eval(names)) - {"LC_CTYPE"} == {"B", "PATH"}  # noqa: S307
+
+
+def test_a_command_that_asks_for_input_gets_none_rather_than_waiting() -> None:
+    assert run("cat").output == ""
+
+
+def test_a_secret_of_the_environment_never_appears_in_the_output() -> None:
+    result = run(
+        "sh", "-c", 'echo "$STAGING_PASSWORD|$API_TOKEN|$PLAIN"', env={"API_TOKEN": "of-the-plan"},
+        environment={"STAGING_PASSWORD": "correct horse", "PLAIN": "plain text"},
+    )  # fmt: skip
+    assert result.output == "[redacted]|[redacted]|plain text\n"
+
+
+def test_a_secret_that_the_outputs_limit_would_cut_in_two_does_not_appear_in_part() -> None:
+    secret = "S" + "ecret" * 20
+    program = f"import os; print(os.environ['A_SECRET'] + 'x' * ({OUTPUT_LIMIT_BYTES} - 51))"
+    result = run("python", "-c", program, environment={"A_SECRET": secret})
+    assert "ecret" not in result.output.replace("[redacted]", "")
+    assert len(result.output) == OUTPUT_LIMIT_BYTES
+
+
+def test_fifty_megabytes_of_output_keep_their_end_and_do_not_fill_the_memory() -> None:
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    program = "import sys\nfor _ in range(50): sys.stdout.write('x' * 999_999 + chr(10))\nprint('the end')"
+    result = run("python", "-c", program)
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    assert result.output.endswith("x\nthe end\n")
+    assert len(result.output) == OUTPUT_LIMIT_BYTES
+    assert grown_kib < 20_000
+
+
+def test_binary_output_is_read_as_far_as_it_is_text() -> None:
+    result = run("python", "-c", r"import sys; sys.stdout.buffer.write(b'a\xff\x00b\xc3\xa9')")
+    assert result.output == "a\ufffd\x00bé"
+
+
+STUBBORN = """
+import os, signal, subprocess, sys, time
+code = '''
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open(sys.argv[1] + '.part', 'w').write(str(os.getpid()))
+os.replace(sys.argv[1] + '.part', sys.argv[1])
+time.sleep(600)
+'''
+child = subprocess.Popen([sys.executable, '-c', code, sys.argv[1]])
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+print('child is up', flush=True)
+if sys.argv[2] == 'stay':
+    child.wait()
+"""
+
+
+def test_the_time_limit_ends_a_grandchild_that_ignores_sigterm_too(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    result = run("python", "-c", STUBBORN, str(pid_file), "stay", timeout_s=3)
+    assert (result.exit_code, result.output) == (None, "child is up\n")
+    assert gone_within(int(pid_file.read_text()), 10)
+
+
+def test_a_process_that_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    result = run("python", "-c", STUBBORN, str(pid_file), "leave")
+    assert result.exit_code == 0
+    assert gone_within(int(pid_file.read_text()), 10)
+
+
+def test_a_command_may_tidy_up_at_its_time_limit() -> None:
+    program = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('tidied', flush=True), sys.exit(0)))\n"
+        "print('ready', flush=True)\ntime.sleep(600)"
+    )
+    result = run("python", "-c", program, timeout_s=2)
+    assert (result.exit_code, result.output) == (None, "ready\ntidied\n")
+
+
+def test_a_command_that_dies_of_a_signal_has_a_negative_exit_code() -> None:
+    assert run("sh", "-c", "kill -9 $$").exit_code == -9
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("no-such-program", "x"), "No such file or directory"),
+        (("/tmp",), "Permission denied"),  # noqa: S108 - a folder that is there, and no program
+        (("sh", "a\0b"), "embedded null byte"),
+    ],
+)
+def test_a_command_that_cannot_be_started_is_named_with_its_folder_and_the_reason(
+    tmp_path: Path, argv: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        run(*argv, cwd=tmp_path)
+    assert str(caught.value) == (
+        f"{argv[0]} in {tmp_path} cannot be started ({reason}): check command and cwd in the plan"
+    )
+
+
+def test_a_folder_that_is_not_there_is_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        run("sh", "-c", "true", cwd=tmp_path / "none")
+    assert str(caught.value) == (
+        f"sh in {tmp_path}/none cannot be started (No such file or directory): "
+        "check command and cwd in the plan"
+    )
