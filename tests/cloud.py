@@ -22,8 +22,7 @@ from runbook_lib import gcp
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import SystemClock
 from runbook_lib.commands import LocalCommands
-from runbook_lib.evidence import DeployEvidence, Measurement, Role, RollbackEvidence
-from runbook_lib.evidence import StepEvidence as Evidence
+from runbook_lib.evidence import DeployEvidence, Measurement, Role, RollbackEvidence, StepEvidence
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.local_cloud import environment_of
 from runbook_lib.plan import Endpoints, Plan, Target
@@ -35,7 +34,7 @@ __all__ = ["emulator", "staging"]
 
 PROJECT, REGION = "test-project", "us-central1"
 HEALTHY = "sample-agent:healthy"
-_LEDGER_CRITERION = {"id": "ready", "title": "ready", "metric": "deploy.ready", "at_least": 1}
+_CRITERION = {"id": "ready", "title": "ready", "metric": "deploy.ready", "at_least": 1}
 
 T = TypeVar("T")
 
@@ -127,7 +126,7 @@ class Staging:
             "candidate": {"image": HEALTHY, "ready_timeout_s": 60},
             "logs": {"settle_s": 0.3},
             "metrics": {"settle_s": 0.5, "drain_s": 0.3, "idle_s": 1},
-            "criteria": [_LEDGER_CRITERION],
+            "criteria": [_CRITERION],
         }
         if "command" in sections.get("candidate", {}):
             del small["candidate"]["image"]
@@ -166,6 +165,6 @@ class Staging:
         return file
 
 
-def measured(evidence: Evidence, role: Role = "candidate") -> dict[str, Measurement]:
+def measured(evidence: StepEvidence, role: Role = "candidate") -> dict[str, Measurement]:
     """Return one role's measurements by their metric."""
     return {each.metric: each for each in evidence.measurements if each.role == role}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -35,6 +34,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def high_water_kib() -> int:
+    """Return the most memory that this process has held, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
 def gone_within(pid: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while alive(pid) and time.monotonic() < deadline:
@@ -61,7 +66,9 @@ def test_python_means_the_interpreter_that_runs_this(name: str) -> None:
 def test_the_commands_own_variables_are_laid_over_the_given_environment_and_nothing_else_is_there(
     tmp_path: Path,
 ) -> None:
-    result = run("sh", "-c", "echo $A $B; pwd", cwd=tmp_path, env={"B": "3"}, environment={"A": "1", "B": "2"})
+    result = run(
+        "sh", "-c", "echo $A $B; pwd", cwd=tmp_path, env={"B": "3"}, environment={"A": "1", "B": "2"}
+    )
     assert result.output == f"1 3\n{tmp_path}\n"
     names = run("python", "-c", "import os; print(sorted(os.environ))", env={"B": "3"}).output
     assert set(eval(names)) - {"LC_CTYPE"} == {"B", "PATH"}  # noqa: S307
@@ -84,14 +91,15 @@ def test_a_secret_that_the_outputs_limit_would_cut_in_two_does_not_appear_in_par
     program = f"import os; print(os.environ['A_SECRET'] + 'x' * ({OUTPUT_LIMIT_BYTES} - 51))"
     result = run("python", "-c", program, environment={"A_SECRET": secret})
     assert "ecret" not in result.output.replace("[redacted]", "")
-    assert len(result.output) == OUTPUT_LIMIT_BYTES
+    assert result.output.startswith("[redacted]xxx")
 
 
 def test_fifty_megabytes_of_output_keep_their_end_and_do_not_fill_the_memory() -> None:
-    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark falls to what is used now
+    before_kib = high_water_kib()
     program = "import sys\nfor _ in range(50): sys.stdout.write('x' * 999_999 + chr(10))\nprint('the end')"
     result = run("python", "-c", program)
-    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    grown_kib = high_water_kib() - before_kib
     assert result.output.endswith("x\nthe end\n")
     assert len(result.output) == OUTPUT_LIMIT_BYTES
     assert grown_kib < 20_000
@@ -122,7 +130,7 @@ if sys.argv[2] == 'stay':
 
 def test_the_time_limit_ends_a_grandchild_that_ignores_sigterm_too(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    result = run("python", "-c", STUBBORN, str(pid_file), "stay", timeout_s=3)
+    result = run("python", "-c", STUBBORN, str(pid_file), "stay", timeout_s=5)
     assert (result.exit_code, result.output) == (None, "child is up\n")
     assert gone_within(int(pid_file.read_text()), 10)
 
@@ -140,7 +148,7 @@ def test_a_command_may_tidy_up_at_its_time_limit() -> None:
         "signal.signal(signal.SIGTERM, lambda *_: (print('tidied', flush=True), sys.exit(0)))\n"
         "print('ready', flush=True)\ntime.sleep(600)"
     )
-    result = run("python", "-c", program, timeout_s=2)
+    result = run("python", "-c", program, timeout_s=4)
     assert (result.exit_code, result.output) == (None, "ready\ntidied\n")
 
 

@@ -166,7 +166,8 @@ def test_a_doubled_brace_is_no_template(plan_file: WritePlan) -> None:
         ("issue: 2026-13-01\n", "plan.yaml: is not YAML: month must be in 1..12"),
         ("issue: 1\ntarget: 2\nissue: 3\n",
          'plan.yaml:3: is not YAML: found duplicate key "issue" with value "3" (original value: "1")'),
-                ("issue: " + "[" * 400 + "]" * 400, "plan.yaml: is nested too deeply, or an alias in it holds itself"),
+        ("issue: " + "[" * 400 + "]" * 400,
+         "plan.yaml: is nested too deeply, or an alias in it holds itself"),
     ],
     ids=lambda text: ascii(text[:24]),
 )  # fmt: skip

@@ -72,7 +72,7 @@ def test_variables_that_say_that_they_are_secret_are_the_known_secrets_longest_f
     environment = {
         "STAGING_PASSWORD": "correct horse", "GITHUB_TOKEN": "ghp_0123456789abcdef", "db_pass": "swordfish",
         "Api_Key": "k-123456", "JWT_SIGNING_KEY": "signing", "SHORT_TOKEN": "12345", "PATH": "/usr/bin",
-        "HOME": "/home/somebody", "PWD": "/tmp/here", "COMPASS": "north-west", "EMPTY_SECRET": "",
+        "HOME": "/home/somebody", "PWD": "/home/here", "COMPASS": "north-west", "EMPTY_SECRET": "",
     }  # fmt: skip
     assert secrets_of(environment) == (
         "ghp_0123456789abcdef", "correct horse", "swordfish", "k-123456", "signing"
@@ -80,7 +80,18 @@ def test_variables_that_say_that_they_are_secret_are_the_known_secrets_longest_f
 
 
 @pytest.mark.parametrize(
-    "piece", ["-eyJ", "eyJ", "a.eyJaaaaaa.", "-----BEGIN PRIVATE KEY-----", "jwt.", "bearer ", "&key=", "ya29.", "=%20"]
+    "piece",
+    [
+        "-eyJ",
+        "eyJ",
+        "a.eyJaaaaaa.",
+        "-----BEGIN PRIVATE KEY-----",
+        "jwt.",
+        "bearer ",
+        "&key=",
+        "ya29.",
+        "=%20",
+    ],
 )
 def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     started = time.process_time()

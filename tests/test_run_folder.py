@@ -236,7 +236,11 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_file_and_the_ledger_whole(fo
     folder.record(entry("one"))
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     ended = subprocess.run(
-        [sys.executable, "-c", FULL, str(folder.path)], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", FULL, str(folder.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     advice = "cannot be written (File too large): free the disk or fix its rights, then go on"
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -20,9 +20,9 @@ def bound_text(criterion: Criterion) -> str:
 def absolute_breach(criterion: Criterion, value: float) -> str:
     """Return in words how `value` breaks an absolute bound, or an empty text if it does not."""
     if criterion.at_most is not None and value > criterion.at_most:
-        return f"{value:g} is above {criterion.at_most:g}"
+        return f"{value:.4g} is above {criterion.at_most:g}"
     if criterion.at_least is not None and value < criterion.at_least:
-        return f"{value:g} is below {criterion.at_least:g}"
+        return f"{value:.4g} is below {criterion.at_least:g}"
     return ""
 
 
@@ -31,7 +31,7 @@ def baseline_breach(bound: BaselineBound, value: float, baseline: float) -> str:
     limit = _limit(bound, baseline)
     if limit is None or value <= limit:
         return ""
-    return f"{value:g} is above {_limit_text(bound)} (baseline {baseline:g})"
+    return f"{value:.4g} is above {_limit_text(bound)} (baseline {baseline:.4g})"
 
 
 def incomparable(bound: BaselineBound, baseline: float) -> str:

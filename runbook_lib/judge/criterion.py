@@ -116,7 +116,7 @@ def _known(measurement: Measurement | None) -> float | None:
 
 
 def _within(candidate: Measurement) -> str:
-    return f"{candidate.value:g} {candidate.unit} over {candidate.samples} sample(s), within the bound"
+    return f"{candidate.value:.4g} {candidate.unit} over {candidate.samples} sample(s), within the bound"
 
 
 def _with_note(reason: str, measurement: Measurement) -> str:

@@ -10,6 +10,7 @@ import pytest
 from cloud import HEALTHY, Staging, eventually
 
 from runbook_lib.errors import CloudError
+from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.cloud_logging import CloudLogging
 from runbook_lib.plan import Target
 from runbook_lib.ports import LogQuery
@@ -115,11 +116,19 @@ def test_an_extra_filter_is_joined_by_and_even_where_it_holds_an_or(staging: Sta
     assert list(only["status"]) == [404]
 
 
-@pytest.mark.parametrize("hostile", ['" OR severity>="DEFAULT', '" OR "1"="1', "\\", '\\" OR severity>=0 OR "'])
-def test_a_hostile_name_is_only_a_name(staging: Staging, hostile: str) -> None:
+def test_a_hostile_name_is_only_a_name(staging: Staging) -> None:
     revision, _ = visited(staging)
 
-    assert staging.cloud.logging.read(query(revision + hostile)).empty
+    for hostile in (
+        '" OR severity>="DEFAULT',
+        '" OR "1"="1',
+        "\\",
+        '\\" OR severity>=0 OR "',
+        "(",
+        "\n",
+        "'",
+    ):
+        assert staging.cloud.logging.read(query(revision + hostile)).empty, hostile
 
 
 def test_a_filter_that_the_api_cannot_read_is_told_in_its_own_words(staging: Staging) -> None:
@@ -133,11 +142,5 @@ def test_another_service_is_not_read(staging: Staging) -> None:
     revision, _ = visited(staging)
     stranger = Target.model_validate({**staging.target.model_dump(), "service": "stranger"})
 
-    assert CloudLogging(stranger, channel_of(staging)).read(query(revision)).empty
-
-
-def channel_of(staging: Staging) -> object:
-    """Return a channel to the emulator."""
-    from runbook_lib.gcp.channels import channel_to
-
-    return channel_to(staging.endpoints.logging)
+    reader = CloudLogging(stranger, channel_to(staging.endpoints.logging))
+    assert reader.read(query(revision)).empty

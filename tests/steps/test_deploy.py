@@ -179,7 +179,9 @@ def test_a_candidate_that_starts_too_slowly_is_evidence_too(staging: Staging) ->
 
     assert evidence.candidate is not None
     assert evidence.candidate.ready is None
-    assert_not_ready(evidence, f"{evidence.candidate.name} was not ready after 0 s: still starting at the time limit")
+    assert_not_ready(
+        evidence, f"{evidence.candidate.name} was not ready after 0 s: still starting at the time limit"
+    )
     assert staging.traffic() == {(baseline, "baseline"): 100}
 
 
@@ -197,7 +199,9 @@ def test_a_deploy_command_that_works_leaves_its_output_and_a_tagged_candidate(st
     assert values(evidence)["deploy.ready"] == 1
 
 
-def test_a_deploy_command_that_names_no_revision_is_believed_by_what_the_service_says(staging: Staging) -> None:
+def test_a_deploy_command_that_names_no_revision_is_believed_by_what_the_service_says(
+    staging: Staging,
+) -> None:
     staging.create()
     evidence = staging.deploy(by_command(staging, "deploy()"))
 

@@ -76,7 +76,8 @@ def test_pytests_own_file_is_read_test_by_test(tmp_path: Path) -> None:
         ("<testsuites><testsuite><testcase classname='c' name='a'/></testsuite></testsuites>",
          {"c::a": "passed"}),
         ("<testsuites><testsuite><testsuite><testsuite><testcase name='a'><failure/></testcase></testsuite>"
-         "</testsuite><testcase name='b'/></testsuite><testsuite><testcase name='c'/></testsuite></testsuites>",
+         "</testsuite><testcase name='b'/></testsuite>"
+         "<testsuite><testcase name='c'/></testsuite></testsuites>",
          {"a": "failed", "b": "passed", "c": "passed"}),
         ("<testsuite><testsuite><testcase name='a'><error/></testcase></testsuite></testsuite>",
          {"a": "error"}),
@@ -169,8 +170,8 @@ def test_a_hostile_name_is_kept_as_text_and_cut(tmp_path: Path) -> None:
 
 
 def test_a_long_detail_is_cut_and_its_tokens_are_masked(tmp_path: Path) -> None:
-    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZS0xIn0.c2lnbmF0dXJl"
-    text = f"<testsuite><testcase name='t[{token}]'><error>{token} {'x' * 9000}</error></testcase></testsuite>"
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZS0xIn0.c2lnbmF0dXJl"
+    text = f"<testsuite><testcase name='t[{jwt}]'><error>{jwt} {'x' * 9000}</error></testcase></testsuite>"
     test = one(tmp_path, text)
     assert test.name == "t[[redacted]]"
     assert test.detail.startswith("[redacted] xxx")
@@ -179,7 +180,9 @@ def test_a_long_detail_is_cut_and_its_tokens_are_masked(tmp_path: Path) -> None:
 
 def test_the_known_secrets_are_masked_in_names_and_details(tmp_path: Path) -> None:
     file = tmp_path / "junit.xml"
-    file.write_text("<testsuite><testcase name='a[swordfish]'><error>swordfish!</error></testcase></testsuite>")
+    file.write_text(
+        "<testsuite><testcase name='a[swordfish]'><error>swordfish!</error></testcase></testsuite>"
+    )
     tests = read_junit(file, ("swordfish",))
     assert tests is not None
     assert (tests[0].name, tests[0].detail) == ("a[[redacted]]", "[redacted]!")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import timedelta
 
+import httpx
 import pytest
-from cloud import Staging, measured
+from cloud import Staging, eventually, measured
 
 from runbook_lib.errors import RunRefused
-from runbook_lib.evidence import DeployEvidence, Measurement
+from runbook_lib.evidence import DeployEvidence, Measurement, Window
 from runbook_lib.plan import Plan
 from runbook_lib.steps.metrics import MetricsObservation, measure
 
@@ -26,7 +27,17 @@ def observe(staging: Staging, image: str, **env: str) -> MetricsObservation:
     """Deploy an image beside a healthy baseline and load both."""
     staging.create()
     plan = metrics_plan(staging, candidate={"image": f"sample-agent:{image}", "env": env})
-    return measure(plan, staging.deploy(plan), staging.ports(plan))
+    deployed = staging.deploy(plan)
+    warm_up(staging, deployed)
+    return measure(plan, deployed, staging.ports(plan))
+
+
+def warm_up(staging: Staging, deployed: DeployEvidence) -> None:
+    """Ask both revisions once, as probes do, and wait until that is counted and so is not of the load."""
+    for url in (deployed.candidate_url, deployed.baseline_url):
+        httpx.get(f"{url}/health", timeout=30)
+    window = Window(start=deployed.window.start, end=deployed.window.start + timedelta(hours=1))
+    eventually(lambda: len(staging.cloud.monitoring.read("request_count", window)) == 2)
 
 
 def value(found: Measurement) -> float:
@@ -55,7 +66,7 @@ def test_two_healthy_revisions_give_full_samples_and_name_no_defect(staging: Sta
         assert abs(value(found["memory.growth_mib"])) < 12
         assert found["memory.growth_mib"].samples >= 2
         assert 0.05 < value(found["startup.latency_s"]) < 5
-        assert found["startup.latency_s"].samples == 1
+        assert found["startup.latency_s"].samples >= 1
 
 
 def test_a_share_of_failed_requests_is_named(staging: Staging) -> None:
@@ -86,14 +97,14 @@ def test_sessions_that_stay_counted_are_named(staging: Staging) -> None:
 
 
 def test_a_slow_start_is_named(staging: Staging) -> None:
-    seen = observe(staging, "slow-start", SLOW_START_S="3").evidence
+    seen = observe(staging, "slow-start", SLOW_START_S="2").evidence
 
-    assert 3 <= value(measured(seen)["startup.latency_s"]) < 8
-    assert value(measured(seen, "baseline")["startup.latency_s"]) < 3
+    assert 2 <= value(measured(seen)["startup.latency_s"]) < 8
+    assert value(measured(seen, "baseline")["startup.latency_s"]) < 2
 
 
 @pytest.fixture
-def silent(staging: Staging) -> Iterator[tuple[Staging, Plan, DeployEvidence]]:
+def silent(staging: Staging) -> tuple[Staging, Plan, DeployEvidence]:
     """A service whose answers never come to their end."""
     staging.create()
     load = {"sessions": 4, "rate_per_s": 20}
@@ -118,7 +129,10 @@ def test_sessions_without_an_answer_are_failures_and_not_fast_answers(
     assert (value(found["load.failures"]), found["load.failures"].samples) == (4, 4)
     assert found["load.connect_max_s"].samples == 4
     # Without quiet time there is nothing to compare memory with.
-    assert (found["memory.growth_mib"].value, found["memory.growth_mib"].note) == (None, "too few memory samples")
+    assert (found["memory.growth_mib"].value, found["memory.growth_mib"].note) == (
+        None,
+        "too few memory samples",
+    )
 
 
 def test_without_a_candidate_nothing_is_loaded_and_everything_due_is_missing(staging: Staging) -> None:

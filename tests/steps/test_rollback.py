@@ -97,7 +97,9 @@ def test_a_rollback_to_a_broken_baseline_is_done_but_not_verified(staging: Stagi
     assert staging.traffic() == {(baseline, ""): 100}
     statuses = {poll.status for poll in evidence.polls}
     answers = {session.status for session in evidence.sessions}
-    assert (statuses, answers) == (({503}, {"answered"}) if image == "unhealthy" else ({200}, {"answer_timeout"}))
+    assert (statuses, answers) == (
+        ({503}, {"answered"}) if image == "unhealthy" else ({200}, {"answer_timeout"})
+    )
 
 
 def test_the_teams_own_command_rolls_back_and_what_it_leaves_is_finished(staging: Staging) -> None:
