@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from .daemon import Daemon, DaemonError, Running, fetch_status
 
@@ -74,7 +72,8 @@ def status(state_dir: StateDir = _DEFAULT_DIR, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({"emulator": asdict(running), **document}, indent=2))
         return
     _show(running, as_json=False)
-    Console().print(_table(document))
+    for service in document["services"]:
+        _show_service(service)
 
 
 @app.command()
@@ -125,22 +124,20 @@ def _show(running: Running, as_json: bool) -> None:
     typer.echo(f"  gRPC  {running.grpc}\n  HTTP  {running.http}\n  log   {running.log}")
 
 
-def _table(document: dict[str, Any]) -> Table:
-    table = Table(title="Revisions")
-    for column in ("service", "revision", "image", "ready", "traffic", "tags", "pids"):
-        table.add_column(column, overflow="fold")
-    for service in document["services"]:
-        for revision in service["revisions"]:
-            table.add_row(f"{service['name']}\n{service['uri']}", *_cells(revision))
-    return table
+def _show_service(service: dict[str, Any]) -> None:
+    """Print one service with its revisions, newest first; revisions that serve nobody are only counted."""
+    _, project, _, region, _, name = service["name"].split("/")
+    typer.echo(f"\n{name} in {project}, {region}  {service['uri']}")
+    reached = [revision for revision in service["revisions"] if revision["percent"] or revision["tags"]]
+    for revision in reversed(reached):
+        _show_revision(revision)
+    if idle := len(service["revisions"]) - len(reached):
+        typer.echo(f"         and {idle} more that serve nobody (--json shows them)")
 
 
-def _cells(revision: dict[str, Any]) -> list[str]:
-    return [
-        revision["name"],
-        revision["image"],
-        "yes" if revision["ready"] else revision["failure"] or "not yet",
-        f"{revision['percent']} %",
-        "\n".join(f"{tag} {uri}" for tag, uri in revision["tags"].items()),
-        " ".join(str(pid) for pid in revision["pids"]),
-    ]
+def _show_revision(revision: dict[str, Any]) -> None:
+    state = "failed" if revision["failure"] else "ready" if revision["ready"] else "starting"
+    pids = "".join(f", pid {pid}" for pid in revision["pids"])
+    typer.echo(f"  {revision['percent']:3d} %  {revision['name']}  {revision['image']}  {state}{pids}")
+    for tag, uri in revision["tags"].items():
+        typer.echo(f"         {tag}  {uri}")

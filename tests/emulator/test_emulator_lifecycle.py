@@ -130,7 +130,8 @@ def test_status_shows_revisions_traffic_and_processes(start: Start, state_dir: P
     assert (revision["percent"], revision["ready"], revision["pids"]) == (100, True, [pid])
     table = run_command("status", "--state-dir", str(state_dir))
     assert table.returncode == 0
-    assert "Revisions" in table.stdout
+    assert f"  100 %  {revision['name']}" in table.stdout
+    assert f"ready, pid {pid}" in table.stdout
 
 
 def test_env_prints_exports_for_a_shell(start: Start, state_dir: Path) -> None:
