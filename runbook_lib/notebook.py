@@ -148,7 +148,7 @@ class Cockpit:
         """Load both revisions, read their series, and show what they measured."""
         seen = self._run.measure()
         count = ", ".join(f"{count} on the {role}" for role, count in seen.sessions.items())
-        lag = "" if seen.valid else "; the client itself was too slow: these latencies do not count"
+        lag = "" if seen.valid else "; the client itself lagged, so these times are rather too long"
         return Shown(sentence=f"Sessions: {count}{lag}", parts=(tables.measurements(seen),))
 
     def chart(self, name: str) -> Shown:

@@ -96,7 +96,8 @@ def test_creations_and_deployments_are_recorded_without_their_environment(ledger
     assert ledger.lines == [
         "act intended: create the service with img:1", "created img:1 within 5",
         "act done: create the service with img:1",
-        "act intended: deploy img:2", "deployed img:2 with {'PASSWORD': 'p'} within 6", "act done: deploy img:2",
+        "act intended: deploy img:2", "deployed img:2 with {'PASSWORD': 'p'} within 6",
+        "act done: deploy img:2",
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from google.auth.exceptions import GoogleAuthError
 from runbook_lib.errors import CloudError, CloudUnavailable, NotFound, PermissionDenied, QuotaExceeded
 
 T = TypeVar("T")
+logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no line on stderr
 
 CALL_TIMEOUT_S = 30.0
 _ATTEMPTS = 4
@@ -20,6 +22,7 @@ _HINT_UNAVAILABLE = "check the network and the endpoint, then run the step again
 _KINDS: dict[str, tuple[type[CloudError], str]] = {
     "UNAVAILABLE": (CloudUnavailable, _HINT_UNAVAILABLE),
     "DEADLINE_EXCEEDED": (CloudUnavailable, _HINT_UNAVAILABLE),
+    "CANCELLED": (CloudUnavailable, _HINT_UNAVAILABLE),  # what a server that shuts down says
     "NOT_FOUND": (NotFound, "check project, region and service in the plan"),
     "PERMISSION_DENIED": (PermissionDenied, "grant the roles that docs/google-cloud.md lists"),
     "UNAUTHENTICATED": (PermissionDenied, "run gcloud auth application-default login"),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import grpc
-from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, ServiceUnavailable
+from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError, ServiceUnavailable
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.api_core.operation import Operation
 from google.api_core.retry import Retry, if_exception_type
@@ -28,7 +28,10 @@ from runbook_lib.plan import Target
 _NONCE = "validation-runbook/nonce"
 # The client's own patience with an API that has gone is 600 s for each poll, whatever the operation's limit.
 _PATIENCE = Retry(
-    predicate=if_exception_type(ServiceUnavailable, DeadlineExceeded), initial=0.2, maximum=2, timeout=8
+    predicate=if_exception_type(ServiceUnavailable, DeadlineExceeded, Cancelled),
+    initial=0.2,
+    maximum=2,
+    timeout=8,
 )
 _BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
 _BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
@@ -142,6 +145,13 @@ class CloudRunService:
         act(call, self._service_id, lambda: self._await(operation, timeout_s))
 
     def _await(self, operation: Operation, timeout_s: float) -> None:
+        """Wait for the end of an operation.
+
+        Raises:
+            GoogleAPICallError: If the operation itself failed.
+            CloudError: If it could not be asked.
+            TimeoutError: If it is still running, or the API has gone.
+        """
         refresh = partial(
             self._services.transport.operations_client.get_operation,
             operation.operation.name,
@@ -150,7 +160,12 @@ class CloudRunService:
         patient = Operation(  # type: ignore[no-untyped-call]
             operation.operation, refresh, operation.cancel, run_v2.Service, polling=self._polling
         )
-        patient.result(timeout=timeout_s, retry=_PATIENCE)  # type: ignore[no-untyped-call]
+        try:
+            patient.result(timeout=timeout_s, retry=_PATIENCE)  # type: ignore[no-untyped-call]
+        except GoogleAPICallError as error:
+            if patient.operation.HasField("error"):
+                raise
+            raise translated("operations.get", self._service_id, error) from error
 
     def _not_ready(
         self, before: str, error: GoogleAPICallError | TimeoutError, waited_s: float

@@ -27,7 +27,8 @@ from runbook_lib.report.record import RunRecord
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
-_CELL = "text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid rgba(128,128,128,.35);vertical-align:top;"
+_RULE = "border-bottom:1px solid rgba(128,128,128,.35);"
+_CELL = f"text-align:left;vertical-align:top;padding:.35em .8em .35em 0;{_RULE}"
 _HEAD = _CELL + "font-weight:600;"
 _TABLE = "border-collapse:collapse;text-align:left;font-size:.95em;"
 

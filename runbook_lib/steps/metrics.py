@@ -81,10 +81,12 @@ def measure(plan: Plan, deployed: DeployEvidence, ports: Ports) -> MetricsObserv
     ports.clock.sleep(max(plan.metrics.idle_s, plan.metrics.settle_s) if urls else 0)
     window = Window(start=start, end=ports.clock.now())
     series = _series(deployed, window, ports)
+    valid = _valid(load.sessions)
     evidence = MetricsEvidence(
         window=window,
+        notes=() if valid else ("the client itself lagged under load: the times are rather too long",),
         measurements=_measurements(plan, deployed, load, series, window),
-        valid=_valid(load.sessions),
+        valid=valid,
         sessions={role: sum(session.role == role for session in load.sessions) for role in _states(deployed)},
     )
     return MetricsObservation(evidence=evidence, sessions=load.sessions, series=series)
@@ -192,6 +194,8 @@ def _slowest(
     lost = [session for session in sessions if session.number not in values]
     slowest = max(values, key=lambda number: values[number], default=None)
     note = f"session {lost[0].number}: {lost[0].status} {lost[0].detail}".strip() if lost else ""
+    if slowest is not None and not note:
+        note = f"session {slowest}; the client itself was at most {_lag_ms(sessions):.0f} ms late"
     return measurement(
         metric,
         role,
@@ -200,9 +204,13 @@ def _slowest(
         len(values),
         failed=len(lost),
         missing=due,
-        note=note or (f"session {slowest}" if slowest is not None else "no session was made"),
+        note=note or "no session was made",
         evidence=_LOAD,
     )
+
+
+def _lag_ms(sessions: Sequence[Session]) -> float:
+    return 1000 * max(session.lag_s for session in sessions)
 
 
 def _failures(role: Role, window: Window, sessions: Sequence[Session], due: int) -> Measurement:

@@ -106,7 +106,7 @@ def test_the_limit_keeps_the_oldest(staging: Staging) -> None:
     assert list(few["insert_id"]) == list(table["insert_id"][:3])
 
 
-def test_an_extra_filter_is_joined_by_and_even_where_it_holds_an_or(staging: Staging) -> None:
+def test_an_extra_filter_narrows_what_is_read_and_cannot_reach_another_revision(staging: Staging) -> None:
     revision, _ = visited(staging)
     staging.cloud.run.deploy(HEALTHY, {}, 60)
 

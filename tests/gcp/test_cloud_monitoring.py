@@ -16,7 +16,8 @@ from runbook_lib.gcp.cloud_monitoring import _rows
 from runbook_lib.ports import MetricType
 
 DTYPES = {
-    "time": "datetime64[ns, UTC]", "revision": "object", "value": "float64", "count": "float64", "label": "object",
+    "time": "datetime64[ns, UTC]", "revision": "object", "value": "float64", "count": "float64",
+    "label": "object",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import measured, plan_of
 
@@ -11,7 +11,7 @@ from runbook_lib.judge import judge
 from runbook_lib.judge.criterion import find
 from runbook_lib.plan import BaselineBound, Criterion
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=80, deadline=None)
 NUMBERS = st.floats(-100, 100).map(lambda number: round(number, 2))
 COUNTS = st.integers(0, 5)
 ACTIONS = ("PROCEED_TO_PRODUCTION", "INVESTIGATE", "ROLLBACK")
@@ -92,12 +92,12 @@ def test_more_that_failed_or_is_missing_never_makes_an_outcome_better(
 
 
 @QUICK
-@given(criteria(), measurements(), BASELINES, COUNTS)
+@given(criteria(), measurements(), BASELINES, st.integers(1, 5))
 def test_fewer_samples_never_make_an_outcome_better_as_long_as_there_are_any(
-    asked: Criterion, seen: Measurement, before: Measurement | None, fewer: int
+    asked: Criterion, seen: Measurement, before: Measurement | None, left: int
 ) -> None:
-    assume(seen.samples - fewer >= 1)
-    worse = seen.model_copy(update={"samples": seen.samples - fewer})
+    seen = seen.model_copy(update={"samples": left + seen.samples})
+    worse = seen.model_copy(update={"samples": left})
     assert find(asked, worse, before, "").outcome >= find(asked, seen, before, "").outcome
 
 
@@ -106,12 +106,13 @@ def test_fewer_samples_never_make_an_outcome_better_as_long_as_there_are_any(
 def test_a_worse_value_never_makes_an_outcome_better(
     asked: Criterion, seen: Measurement, before: Measurement | None, by: float
 ) -> None:
-    assume(seen.value is not None)
+    value = seen.value or 0.0
+    seen = seen.model_copy(update={"value": value})
     upper = asked.model_copy(update={"at_least": None})
-    worse = seen.model_copy(update={"value": (seen.value or 0) + by})
+    worse = seen.model_copy(update={"value": value + by})
     assert find(upper, worse, before, "").outcome >= find(upper, seen, before, "").outcome
     mirrored = asked.model_copy(update={"at_most": None, "at_least": asked.at_most or 0.0, "baseline": None})
-    lower = seen.model_copy(update={"value": (seen.value or 0) - by})
+    lower = seen.model_copy(update={"value": value - by})
     assert find(mirrored, lower, None, "").outcome >= find(mirrored, seen, None, "").outcome
 
 
@@ -127,7 +128,8 @@ def test_one_worse_outcome_never_makes_the_action_better_nor_lets_a_critical_unk
     worse = list(found)
     worse[changed] = data.draw(measurements(METRICS[changed]))
     before, after = judge(plan_of(*asked), found, {}), judge(plan_of(*asked), worse, {})
-    assume(after.criteria[changed].outcome >= before.criteria[changed].outcome)
+    if after.criteria[changed].outcome < before.criteria[changed].outcome:
+        before, after = after, before
     assert ACTIONS.index(after.action) >= ACTIONS.index(before.action)
     for result in (before, after):
         deciding = next(each for each in result.criteria if each.id == result.deciding)

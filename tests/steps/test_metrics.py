@@ -23,9 +23,9 @@ def metrics_plan(staging: Staging, **sections: object) -> Plan:
     return staging.plan(**{"probes": {"load": LOAD, "answer_timeout_s": 10}, **sections})
 
 
-def observe(staging: Staging, image: str, **env: str) -> MetricsObservation:
-    """Deploy an image beside a healthy baseline and load both."""
-    staging.create()
+def observe(staging: Staging, image: str, baseline: str = "healthy", **env: str) -> MetricsObservation:
+    """Deploy a variant beside a baseline, healthy unless told, and load both."""
+    staging.create(f"sample-agent:{baseline}")
     plan = metrics_plan(staging, candidate={"image": f"sample-agent:{image}", "env": env})
     deployed = staging.deploy(plan)
     warm_up(staging, deployed)
@@ -69,38 +69,29 @@ def test_two_healthy_revisions_give_full_samples_and_name_no_defect(staging: Sta
         assert found["startup.latency_s"].samples >= 1
 
 
-def test_a_share_of_failed_requests_is_named(staging: Staging) -> None:
-    found = measured(seen := observe(staging, "error-rate").evidence)
+def test_failed_requests_are_named_on_one_revision_and_a_memory_leak_on_the_other(staging: Staging) -> None:
+    seen = observe(staging, "error-rate", baseline="memory-leak").evidence
+    candidate, baseline = measured(seen), measured(seen, "baseline")
 
-    wrong = found["requests.error_ratio"]
+    wrong = candidate["requests.error_ratio"]
     assert value(wrong) == pytest.approx(2 / (3 * SESSIONS + 2))  # each 7th of 15 GETs
     assert wrong.note == f"2 of {3 * SESSIONS + 2} requests answered 5xx"
-    assert value(measured(seen, "baseline")["requests.error_ratio"]) == 0
-    assert value(found["sessions.left_open"]) == 0
+    assert value(baseline["requests.error_ratio"]) == 0
+    leaked = value(baseline["memory.growth_mib"]) - value(candidate["memory.growth_mib"])
+    assert leaked == pytest.approx(SESSIONS * 1.5, abs=10)  # 1.5 MiB a chat
+    for found in (candidate, baseline):
+        assert value(found["sessions.left_open"]) == value(found["load.failures"]) == 0
 
 
-def test_memory_that_grows_with_each_chat_is_named(staging: Staging) -> None:
-    seen = observe(staging, "memory-leak", LEAK_KIB_PER_CHAT="4096").evidence
+def test_a_slow_start_is_named_on_one_revision_and_a_session_leak_on_the_other(staging: Staging) -> None:
+    seen = observe(staging, "slow-start", baseline="session-leak", SLOW_START_S="2").evidence
+    candidate, baseline = measured(seen), measured(seen, "baseline")
 
-    growth = value(measured(seen)["memory.growth_mib"])
-    baseline = value(measured(seen, "baseline")["memory.growth_mib"])
-    assert growth - baseline == pytest.approx(SESSIONS * 4, abs=20)
-    assert value(measured(seen)["sessions.left_open"]) == 0
-
-
-def test_sessions_that_stay_counted_are_named(staging: Staging) -> None:
-    seen = observe(staging, "session-leak").evidence
-
-    left = measured(seen)["sessions.left_open"]
+    assert 2 <= value(candidate["startup.latency_s"]) < 8
+    assert value(baseline["startup.latency_s"]) < 2
+    left = baseline["sessions.left_open"]
     assert (value(left), left.note) == (SESSIONS, f"0 before, {SESSIONS} after")
-    assert value(measured(seen, "baseline")["sessions.left_open"]) == 0
-
-
-def test_a_slow_start_is_named(staging: Staging) -> None:
-    seen = observe(staging, "slow-start", SLOW_START_S="2").evidence
-
-    assert 2 <= value(measured(seen)["startup.latency_s"]) < 8
-    assert value(measured(seen, "baseline")["startup.latency_s"]) < 2
+    assert value(candidate["sessions.left_open"]) == 0
 
 
 @pytest.fixture
