@@ -1,12 +1,11 @@
-"""Define what steps observe and what the judge says of it: frozen records, kept as JSON, read strictly."""
+"""Define what steps observe: frozen records, kept as JSON, read back strictly."""
 
 from __future__ import annotations
 
-import enum
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
@@ -15,27 +14,7 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Outcome(enum.IntEnum):
-    """Outcome of a criterion, ordered from best to worst."""
-
-    PASS, INCONCLUSIVE, ERROR, FAIL = range(4)
-
-
-def _outcome(value: Any) -> Any:
-    return Outcome[value] if isinstance(value, str) and value in Outcome.__members__ else value
-
-
-OutcomeField = Annotated[
-    Outcome,
-    BeforeValidator(_outcome),
-    PlainSerializer(lambda o: o.name, return_type=str),
-    WithJsonSchema({"type": "string", "enum": list(Outcome.__members__)}),
-]
-"""An `Outcome` that files spell by its name."""
-
 Role = Literal["candidate", "baseline"]
-Action = Literal["PROCEED_TO_PRODUCTION", "INVESTIGATE", "ROLLBACK"]
-Confidence = Literal["HIGH", "MEDIUM", "LOW"]
 
 
 class Window(Record):
@@ -338,60 +317,3 @@ class PromoteEvidence(StepEvidence):
     complete: bool
     polls: tuple[HealthPoll, ...] = ()
     sessions: tuple[Session, ...] = ()
-
-
-class CriterionResult(Record):
-    """The judge's word on one criterion; every field of it is in `verdict.json`."""
-
-    id: str
-    title: str
-    group: str
-    outcome: OutcomeField
-    critical: bool
-    metric: str
-    observed: float | None
-    unit: str
-    bound: str
-    baseline: float | None
-    effect: float | None
-    interval: tuple[float, float] | None = None
-    alpha: float | None = None
-    samples: int
-    reason: str
-    evidence: tuple[str, ...] = ()
-    cell: str = ""
-
-
-class RegressionResult(Record):
-    """A failure that the fix must remove: how it was on the baseline, how it is on the candidate."""
-
-    id: str
-    title: str
-    criterion: str
-    before: OutcomeField
-    after: OutcomeField
-    reading: str
-
-
-class Verdict(Record):
-    """The content of `verdict.json`, schema 1."""
-
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    run_id: str
-    plan: str
-    service: str
-    candidate: str
-    baseline: str
-    action: Action
-    confidence: Confidence
-    deciding: str
-    summary: str
-    next_command: str
-    criteria: tuple[CriterionResult, ...]
-    regressions: tuple[RegressionResult, ...] = ()
-    not_seen: tuple[str, ...] = ()
-    started: datetime
-    ended: datetime
-    versions: dict[str, str] = {}
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

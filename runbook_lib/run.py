@@ -28,7 +28,6 @@ from runbook_lib.evidence import (
     Session,
     StepEvidence,
     SuitesEvidence,
-    Verdict,
 )
 from runbook_lib.judge import judge
 from runbook_lib.local_cloud import endpoints_of, environment_of
@@ -47,6 +46,7 @@ from runbook_lib.steps.probes import observe_probes
 from runbook_lib.steps.promote import promote
 from runbook_lib.steps.rollback import roll_back
 from runbook_lib.steps.suites import run_suites
+from runbook_lib.verdict import Verdict
 
 E = TypeVar("E", bound=StepEvidence)
 

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from runbook_lib.evidence import CriterionResult
     from runbook_lib.headless import Progress
     from runbook_lib.run import Run
+    from runbook_lib.verdict import CriterionResult
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)

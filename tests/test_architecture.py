@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
 FLOORS = {
     0: ("__init__", "catalogue", "clock", "dotted", "errors", "redact"),
-    1: ("evidence", "places", "plan", "plan_file", "ports", "sessions"),
+    1: ("evidence", "places", "plan", "plan_file", "ports", "sessions", "verdict"),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "run"),
@@ -27,6 +27,7 @@ FLOORS = {
 SIDEWAYS = {
     ("plan_file", "plan"),
     ("ports", "evidence"),
+    ("verdict", "evidence"),
     ("sessions", "evidence"),
     ("sessions", "ports"),
     ("run", "headless"),
@@ -296,7 +297,7 @@ def test_run_and_headless_may_not_import_each_other(copy: Path) -> None:
     ("file", "source"),
     [
         ("plan_file.py", "from .plan import Plan"),
-        ("judge/planted.py", "import math\nimport pandas as pd\nfrom runbook_lib.evidence import Outcome"),
+        ("judge/planted.py", "import math\nimport pandas as pd\nfrom runbook_lib.verdict import Outcome"),
         ("emulator/planted.py", "from . import wire\nfrom .names import revision_name"),
         ("run.py", "ARGUMENTS = ('-m', 'runbook_lib.emulator')"),
         ("notebook.py", "from runbook_lib import __version__, judge"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runbook_lib.catalogue import describe
-from runbook_lib.evidence import CriterionResult, Measurement, Outcome
+from runbook_lib.evidence import Measurement
 from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text, incomparable
 from runbook_lib.plan import Criterion
+from runbook_lib.verdict import CriterionResult, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

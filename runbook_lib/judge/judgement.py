@@ -6,19 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runbook_lib.catalogue import describe
-from runbook_lib.evidence import (
-    Action,
-    Confidence,
-    CriterionResult,
-    Measurement,
-    Outcome,
-    RegressionResult,
-    Role,
-)
+from runbook_lib.evidence import Measurement, Role
 from runbook_lib.judge.bounds import headroom
 from runbook_lib.judge.criterion import judge_criterion
 from runbook_lib.judge.regression import judge_regression
 from runbook_lib.plan import Criterion, Plan
+from runbook_lib.verdict import Action, Confidence, CriterionResult, Outcome, RegressionResult
 
 
 @dataclass(frozen=True, kw_only=True)

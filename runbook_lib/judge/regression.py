@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from runbook_lib.evidence import Measurement, Outcome, RegressionResult
+from runbook_lib.evidence import Measurement
 from runbook_lib.judge.criterion import find
 from runbook_lib.plan import Criterion, Regression
+from runbook_lib.verdict import Outcome, RegressionResult
 
 
 def judge_regression(

@@ -8,8 +8,9 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from runbook_lib.evidence import CriterionResult, LogsEvidence, Outcome, Role, Session
+from runbook_lib.evidence import LogsEvidence, Role, Session
 from runbook_lib.report import tables, text
+from runbook_lib.verdict import CriterionResult, Outcome
 
 # The subject has the only hue, what it is compared with is grey, dashed and has open marks: so the two can be
 # told apart by every kind of eye and on paper. Both have a contrast above 3:1 on white and on near-black.

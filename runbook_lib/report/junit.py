@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from runbook_lib.evidence import CriterionResult, Outcome
 from runbook_lib.report import text
 from runbook_lib.report.record import RunRecord
+from runbook_lib.verdict import CriterionResult, Outcome
 
 
 def render(record: RunRecord) -> str:

@@ -7,9 +7,9 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from runbook_lib.evidence import Outcome
 from runbook_lib.report import tables, text
 from runbook_lib.report.record import RunRecord
+from runbook_lib.verdict import Outcome
 
 # What Markdown acts on, each as narrow as it can be, so that names such as 03_tests stay readable.
 _ESCAPED = re.compile(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from runbook_lib.evidence import (
-    CriterionResult,
     DeployEvidence,
     LogsEvidence,
     Measurement,
@@ -19,9 +18,9 @@ from runbook_lib.evidence import (
     StepEvidence,
     SuitesEvidence,
     TrafficShare,
-    Verdict,
 )
 from runbook_lib.plan import Plan
+from runbook_lib.verdict import CriterionResult, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """Publish the JSON schema of `verdict.json`, for those who read it without this package.
 
-Run `python -m runbook_lib.report.schema docs/verdict.schema.json` after a change of `evidence.Verdict`.
+Run `python -m runbook_lib.report.schema docs/verdict.schema.json` after a change of `verdict.Verdict`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from runbook_lib.evidence import Verdict
+from runbook_lib.verdict import Verdict
 
 
 def render() -> str:

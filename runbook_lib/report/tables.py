@@ -10,12 +10,9 @@ import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import (
-    CriterionResult,
     DeployEvidence,
     LogFinding,
     LogsEvidence,
-    Outcome,
-    RegressionResult,
     Role,
     Session,
     StepEvidence,
@@ -24,6 +21,7 @@ from runbook_lib.evidence import (
 )
 from runbook_lib.report import text
 from runbook_lib.report.record import RunRecord
+from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")

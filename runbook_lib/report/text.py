@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from runbook_lib.evidence import Measurement, Outcome
+from runbook_lib.evidence import Measurement
 from runbook_lib.redact import redact
+from runbook_lib.verdict import Outcome
 
 NOT_OBSERVED = "not observed"
 _SYMBOLS = {Outcome.PASS: "✓", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!", Outcome.FAIL: "✗"}

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runbook_lib.errors import NotFound, RevisionNotReady, RunRefused
-from runbook_lib.evidence import (
-    DeployEvidence,
-    Measurement,
-    RevisionState,
-    ServiceState,
-    Window,
-)
+from runbook_lib.evidence import DeployEvidence, Measurement, RevisionState, ServiceState, Window
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.measuring import measurement

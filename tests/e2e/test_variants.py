@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from whole_run import PlanMaker
 
-from runbook_lib.evidence import Outcome, Verdict
 from runbook_lib.run import Run
+from runbook_lib.verdict import Outcome, Verdict
 
 pytestmark = pytest.mark.e2e
 

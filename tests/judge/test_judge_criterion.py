@@ -8,8 +8,9 @@ import pytest
 from measured import ALL_METRICS, criterion, measured
 
 from runbook_lib.catalogue import describe
-from runbook_lib.evidence import Measurement, Outcome
+from runbook_lib.evidence import Measurement
 from runbook_lib.judge.criterion import judge_criterion
+from runbook_lib.verdict import Outcome
 
 PASS, INCONCLUSIVE, ERROR, FAIL = Outcome
 RATIO = "requests.error_ratio"

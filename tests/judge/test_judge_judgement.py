@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from measured import criterion, measured, plan_of
 
-from runbook_lib.evidence import Measurement, Outcome
+from runbook_lib.evidence import Measurement
 from runbook_lib.judge import Judgement, judge
 from runbook_lib.judge.bounds import headroom
 from runbook_lib.judge.judgement import overall
 from runbook_lib.plan import Criterion
+from runbook_lib.verdict import Outcome
 
 PASS, INCONCLUSIVE, ERROR, FAIL = Outcome
 METRICS = ("load.failures", "session.conflicts", "isolation.leaks")

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import measured, plan_of
 
-from runbook_lib.evidence import Measurement, Outcome
+from runbook_lib.evidence import Measurement
 from runbook_lib.judge import judge
 from runbook_lib.judge.criterion import find
 from runbook_lib.plan import BaselineBound, Criterion
+from runbook_lib.verdict import Outcome
 
 QUICK = settings(max_examples=80, deadline=None)
 NUMBERS = st.floats(-100, 100).map(lambda number: round(number, 2))

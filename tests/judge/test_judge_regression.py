@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from measured import criterion, measured, plan_of
 
-from runbook_lib.evidence import Measurement, Outcome, RegressionResult, Role
+from runbook_lib.evidence import Measurement, Role
 from runbook_lib.judge import judge
 from runbook_lib.plan import Criterion
+from runbook_lib.verdict import Outcome, RegressionResult
 
 PASS, INCONCLUSIVE, ERROR, FAIL = Outcome
 REGRESSION = {"id": "lost", "title": "Lost sessions", "criterion": "one"}

@@ -11,7 +11,6 @@ import pandas as pd
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import (
-    CriterionResult,
     DeployEvidence,
     EventSeen,
     HealthPoll,
@@ -19,9 +18,7 @@ from runbook_lib.evidence import (
     LogsEvidence,
     Measurement,
     MetricsEvidence,
-    Outcome,
     ProbesEvidence,
-    RegressionResult,
     RevisionState,
     Role,
     RollbackEvidence,
@@ -30,11 +27,11 @@ from runbook_lib.evidence import (
     SuitesEvidence,
     TestResult,
     TrafficShare,
-    Verdict,
     Window,
 )
 from runbook_lib.plan import Plan
 from runbook_lib.report.record import RunRecord
+from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult, Verdict
 
 START = datetime(2025, 9, 16, 14, 2, 11, tzinfo=UTC)
 RUN_ID = "issue-891-20250916-140211"

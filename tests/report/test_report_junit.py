@@ -9,9 +9,9 @@ import pytest
 import report_records as records
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from runbook_lib.evidence import Outcome
 from runbook_lib.report import junit
 from runbook_lib.report.record import RunRecord
+from runbook_lib.verdict import Outcome
 
 
 def _cases(record: RunRecord) -> dict[str, list[object]]:

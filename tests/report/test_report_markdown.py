@@ -9,8 +9,8 @@ import pytest
 import report_records as records
 from markdown_it import MarkdownIt
 
-from runbook_lib.evidence import Outcome
 from runbook_lib.report import markdown
+from runbook_lib.verdict import Outcome
 
 FIELDS = (
     "**Revision ID**", "**Deployment Time**", "**Status**", "**Error Count**", "**Golden Path Test**",

@@ -1,0 +1,90 @@
+"""Define what the judge says: outcomes, results and the verdict, the content of `verdict.json`."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from runbook_lib.evidence import Record
+
+Action = Literal["PROCEED_TO_PRODUCTION", "INVESTIGATE", "ROLLBACK"]
+Confidence = Literal["HIGH", "MEDIUM", "LOW"]
+
+
+class Outcome(enum.IntEnum):
+    """Outcome of a criterion, ordered from best to worst."""
+
+    PASS, INCONCLUSIVE, ERROR, FAIL = range(4)
+
+
+def _outcome(value: Any) -> Any:
+    return Outcome[value] if isinstance(value, str) and value in Outcome.__members__ else value
+
+
+OutcomeField = Annotated[
+    Outcome,
+    BeforeValidator(_outcome),
+    PlainSerializer(lambda o: o.name, return_type=str),
+    WithJsonSchema({"type": "string", "enum": list(Outcome.__members__)}),
+]
+"""An `Outcome` that files spell by its name."""
+
+
+class CriterionResult(Record):
+    """The judge's word on one criterion; every field of it is in `verdict.json`."""
+
+    id: str
+    title: str
+    group: str
+    outcome: OutcomeField
+    critical: bool
+    metric: str
+    observed: float | None
+    unit: str
+    bound: str
+    baseline: float | None
+    effect: float | None
+    interval: tuple[float, float] | None = None
+    alpha: float | None = None
+    samples: int
+    reason: str
+    evidence: tuple[str, ...] = ()
+    cell: str = ""
+
+
+class RegressionResult(Record):
+    """A failure that the fix must remove: how it was on the baseline, how it is on the candidate."""
+
+    id: str
+    title: str
+    criterion: str
+    before: OutcomeField
+    after: OutcomeField
+    reading: str
+
+
+class Verdict(Record):
+    """The content of `verdict.json`, schema 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run_id: str
+    plan: str
+    service: str
+    candidate: str
+    baseline: str
+    action: Action
+    confidence: Confidence
+    deciding: str
+    summary: str
+    next_command: str
+    criteria: tuple[CriterionResult, ...]
+    regressions: tuple[RegressionResult, ...] = ()
+    not_seen: tuple[str, ...] = ()
+    started: datetime
+    ended: datetime
+    versions: dict[str, str] = Field(default_factory=dict)
