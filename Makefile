@@ -34,7 +34,7 @@ lab: $(READY) ## open the notebooks in JupyterLab
 lint: $(READY) ## check style and format, and that the notebooks carry no outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify --extra-keys "$(STRIP_KEYS)" $(NOTEBOOKS))
+	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify --keep-id --extra-keys "$(STRIP_KEYS)" $(NOTEBOOKS))
 
 types: $(READY) ## check the types of the package, strictly
 	$(BIN)/mypy
