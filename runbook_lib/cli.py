@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import importlib.util
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -137,14 +136,15 @@ def rollback(run: RunArgument) -> None:
     raise typer.Exit(0 if done.verified else 3)
 
 
-@app.command()
-def lab() -> None:
-    """Open the notebooks in JupyterLab."""
-    if shutil.which("jupyter-lab", path=str(Path(sys.executable).parent)) is None:
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open the notebooks in JupyterLab; further arguments are JupyterLab's own."""
+    if importlib.util.find_spec("jupyterlab") is None:
         raise PlanError("JupyterLab is not installed: pip install 'staging-validation-runbook[lab]'")
-    folder = project_root() / NOTEBOOKS
-    ended = subprocess.run([sys.executable, "-m", "jupyterlab", str(folder / "01_deploy.ipynb")], check=False)
-    raise typer.Exit(ended.returncode)
+    root = project_root()
+    opened = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{NOTEBOOKS}/01_deploy.ipynb"]
+    command = [sys.executable, "-m", "jupyterlab", *opened, *context.args]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 @app.command(
