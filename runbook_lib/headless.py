@@ -93,6 +93,7 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
             progress_bar=False,
             start_timeout=_KERNEL_START_LIMIT_S,
             kernel_manager_class=PrivateKernelManager,
+            shutdown_kernel="immediate",  # a graceful one stalls for seconds now and then
         )
     except PapermillExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"

@@ -308,7 +308,7 @@ class Run:
         return "" if self.folder.has_evidence(step) else "its evidence is gone"
 
     def _command(self, name: str) -> str:
-        return f"runbook {name} {os.path.relpath(self.folder.path)}"
+        return f"runbook {name} {self.plan.report.folder}/{self.folder.run_id}"
 
     def _parameters(self) -> dict[str, str]:
         started = next((entry.detail for entry in self.folder.ledger() if entry.event == "run started"), "")

@@ -12,19 +12,23 @@ HEAVY = ("e2e", "browser")
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put heavy tests into one group: `-n 2 --dist loadgroup` then runs them one at a time."""
+    """Put heavy tests into one group: `-n 2 --dist loadgroup` then runs them one at a time.
+
+    Whole runs mostly wait, so a file of them may have a group of its own.
+    """
     grouping = config.getoption("loadgroup", default=False)
     for item in items:
         if any(item.get_closest_marker(name) for name in HEAVY):
-            item.add_marker(pytest.mark.xdist_group("heavy"))
+            group = item.get_closest_marker("xdist_group") or pytest.mark.xdist_group("heavy").mark
+            item.add_marker(pytest.mark.xdist_group(*group.args))
             if grouping:
-                _name_group(item)
+                _name_group(item, str(group.args[0]))
 
 
-def _name_group(item: pytest.Item) -> None:
+def _name_group(item: pytest.Item, group: str) -> None:
     """Write the group into the test's id, where xdist 3.8 tries to and with pytest 9.2 does not."""
     if hasattr(item, "_id"):
-        item._id = type(item._id).parse(f"{item.nodeid}@heavy")
+        item._id = type(item._id).parse(f"{item.nodeid}@{group}")
 
 
 @pytest.fixture

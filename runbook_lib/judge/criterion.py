@@ -60,9 +60,9 @@ def find(
     if candidate is None:
         return Finding(outcome=Outcome.ERROR, reason=f"not observed: {unseen}")
     return (
-        _failed_attempts(criterion, candidate)
+        _breach(criterion, candidate, baseline)
+        or _failed_attempts(criterion, candidate)
         or _no_data(criterion, candidate)
-        or _breach(criterion, candidate, baseline)
         or _too_little(criterion, candidate, baseline)
         or Finding(outcome=Outcome.PASS, reason=_within(candidate))
     )
@@ -83,7 +83,7 @@ def _no_data(criterion: Criterion, candidate: Measurement) -> Finding | None:
 
 
 def _breach(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> Finding | None:
-    value = candidate.value
+    value = candidate.value if candidate.samples else None
     if value is None:
         return None
     text = absolute_breach(criterion, value)

@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 from whole_run import PlanMaker, Shell
 
+EMULATOR = (sys.executable, "-m", "runbook_lib.emulator")
+
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """An environment whose emulator is not anybody else's; the emulator is ended afterwards."""
     state = tmp_path_factory.mktemp("emulator")
     env = {**os.environ, "RUNBOOK_EMULATOR_DIR": str(state), "COLUMNS": "200"}
+    up = [*EMULATOR, "up", "--sample-period", "0.25"]  # four memory samples a second, so that tests wait less
+    subprocess.run(up, env=env, check=True, timeout=60, stdout=subprocess.DEVNULL)
     yield env
-    subprocess.run([sys.executable, "-m", "runbook_lib.emulator", "down"], env=env, check=True, timeout=60)
+    subprocess.run([*EMULATOR, "down"], env=env, check=True, timeout=60)
 
 
 @pytest.fixture(scope="session")

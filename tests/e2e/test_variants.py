@@ -10,7 +10,7 @@ from whole_run import PlanMaker
 from runbook_lib.run import Run
 from runbook_lib.verdict import Outcome, Verdict
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("variants")]
 
 # Slow variants are slow by seconds here, and the bounds are lower, so that a test need not wait for minutes.
 SLOW = {

@@ -66,8 +66,8 @@ class PlanMaker:
         given = {
             "target.service": service,
             "report.folder": str(self.folder / "outputs"),
-            "metrics.idle_s": "2.5",
-            "metrics.settle_s": "2",
+            "metrics.idle_s": "1.5",
+            "metrics.settle_s": "1",
             "metrics.drain_s": "1",
             "logs.settle_s": "1",
             "probes.load.rate_per_s": "12",
