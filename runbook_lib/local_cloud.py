@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from runbook_lib.errors import CloudUnavailable
+from runbook_lib.places import project_root
 from runbook_lib.plan import Endpoints, Target
 
 _START_LIMIT_S = 60
+STATE_VARIABLE = "RUNBOOK_EMULATOR_DIR"
 EMULATOR = (sys.executable, "-m", "runbook_lib.emulator")
 
 
@@ -38,13 +41,23 @@ def environment_of(endpoints: Endpoints | None) -> dict[str, str]:
 
 def emulator_command(arguments: Sequence[str]) -> int:
     """Run the emulator's own command line and return its exit code."""
-    return subprocess.run([*EMULATOR, *arguments], check=False).returncode
+    return subprocess.run([*EMULATOR, *arguments], env=_environment(), check=False).returncode
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment, in which the emulator is the project's, wherever one stands in it."""
+    return {STATE_VARIABLE: str(project_root() / ".runbook" / "emulator"), **os.environ}
 
 
 def _emulator() -> Endpoints:
     try:
         ended = subprocess.run(
-            [*EMULATOR, "up", "--json"], capture_output=True, text=True, timeout=_START_LIMIT_S, check=True
+            [*EMULATOR, "up", "--json"],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=_START_LIMIT_S,
+            check=True,
         )
         address = json.loads(ended.stdout)["grpc"]
     except subprocess.CalledProcessError as error:
