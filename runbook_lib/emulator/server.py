@@ -22,6 +22,7 @@ from .operations import OperationsApi
 from .platform_log import PlatformLog
 from .reaper import GRACE_S, Reaper
 from .reconciler import Platform
+from .rest import RestFace
 from .revisions_api import RevisionsApi
 from .router import HOST, Router
 from .sampler import Sampler
@@ -32,6 +33,7 @@ from .wire import Api, Method, grpc_handlers
 
 _IDLE_POLL_S = 0.5
 _UNLIMITED = -1
+_MAX_BODY_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,20 +128,24 @@ class Emulator:
     async def _before(self, _: Method) -> None:
         self._touch()
 
+    def methods(self) -> list[Method]:
+        """Return the table of all API methods."""
+        return [method for api in self._apis for method in api.methods()]
+
     async def _start_grpc(self) -> tuple[Any, str]:
         server = grpc.aio.server(
             options=[("grpc.max_send_message_length", _UNLIMITED), ("grpc.so_reuseport", 0)]
         )
-        methods = [method for api in self._apis for method in api.methods()]
-        server.add_generic_rpc_handlers(tuple(grpc_handlers(methods, self._before)))
+        server.add_generic_rpc_handlers(tuple(grpc_handlers(self.methods(), self._before)))
         port = server.add_insecure_port(f"{HOST}:{self._settings.grpc_port}")
         await server.start()
         return server, f"{HOST}:{port}"
 
     async def _start_http(self) -> tuple[web.AppRunner, str]:
-        app = web.Application()
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/status", self._status)
+        app.router.add_route("*", "/{path:.*}", RestFace(self.methods(), self._before).handle)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, HOST, self._settings.http_port).start()
