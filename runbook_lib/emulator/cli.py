@@ -1,6 +1,7 @@
 """Command line of the emulator: up, down, status, env, serve."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .client_environment import client_environment
 from .daemon import Daemon, DaemonError, Running, fetch_status
 
 COULD_NOT = 3
@@ -79,10 +81,10 @@ def status(state_dir: StateDir = _DEFAULT_DIR, as_json: AsJson = False) -> None:
 
 @app.command()
 def env(state_dir: StateDir = _DEFAULT_DIR) -> None:
-    """Print shell exports that lead clients to the emulator."""
+    """Print shell exports that lead Google's clients and the real gcloud to the emulator."""
     running = _require(state_dir)
-    for api in ("RUN", "LOGGING", "MONITORING"):
-        typer.echo(f"export RUNBOOK_{api}_ENDPOINT={running.grpc}")
+    for name, value in client_environment(running, state_dir.resolve()).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()

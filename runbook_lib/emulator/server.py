@@ -5,6 +5,7 @@ import contextlib
 import random
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from aiohttp import web
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
 from .instance import Surroundings
+from .knative_api import KnativeFace, service_usage
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
 from .metric_store import MetricStore
@@ -145,11 +147,22 @@ class Emulator:
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/status", self._status)
-        app.router.add_route("*", "/{path:.*}", RestFace(self.methods(), self._before).handle)
+        app.router.add_get("/v1/projects/{project}/services/{api}", service_usage)
+        app.router.add_route("*", "/{path:.*}", self._api_handler())
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, HOST, self._settings.http_port).start()
         return runner, f"http://{HOST}:{runner.addresses[0][1]}"
+
+    def _api_handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        knative = KnativeFace(self._state, self.methods(), self._before)
+        rest = RestFace(self.methods(), self._before)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            answer = knative.find(request)
+            return await (answer() if answer else rest.handle(request))
+
+        return handle
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

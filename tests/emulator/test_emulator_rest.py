@@ -184,8 +184,8 @@ def test_time_series_are_asked_for_by_nested_query_parameters(cloud: Cloud) -> N
 def test_a_call_through_a_proxy_setting_reaches_the_same_method(cloud: Cloud) -> None:
     address = urlsplit(cloud.info["http"])
     with socket.create_connection((address.hostname, address.port), timeout=10) as wire:
-        request = f"GET http://run.local.test{SERVICES} HTTP/1.1\r\nHost: run.local.test\r\nConnection: close\r\n\r\n"
-        wire.sendall(request.encode())
+        lines = [f"GET http://run.local.test{SERVICES} HTTP/1.1", "Host: run.local.test", "Connection: close"]
+        wire.sendall("\r\n".join([*lines, "", ""]).encode())
         answer = b"".join(iter(lambda: wire.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b'"services"' in answer
