@@ -27,7 +27,7 @@ def timestamp(time_ns: int) -> Timestamp:
 
 def timestamp_ns(message: Timestamp) -> int:
     """Return a protobuf time in nanoseconds."""
-    return message.seconds * NS_PER_S + message.nanos
+    return int(message.seconds * NS_PER_S + message.nanos)
 
 
 def parse_rfc3339_ns(text: str) -> int:
