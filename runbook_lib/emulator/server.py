@@ -14,6 +14,8 @@ from aiohttp import web
 
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
+from .faults import FaultBoard, LogIntake
+from .faults_http import add_fault_routes
 from .instance import Surroundings
 from .knative_api import KnativeFace, service_usage
 from .log_store import DEFAULT_LIMIT, LogStore
@@ -69,7 +71,9 @@ class Emulator:
         self._logs = LogStore(settings.log_limit)
         self._metrics = MetricStore(now_ns())
         self._state = RunState(now_ns=now_ns)
-        log = PlatformLog(self._logs, now_ns)
+        self._faults = FaultBoard(self.methods, time.monotonic)
+        intake = LogIntake(self._logs, self._faults)
+        log = PlatformLog(intake, now_ns)
         self._router = Router(log, self._metrics, self._touch)
         operations = OperationsApi()
         self._services = ServicesApi(
@@ -88,7 +92,7 @@ class Emulator:
             self._services,
             RevisionsApi(self._state, operations),
             operations,
-            LoggingApi(self._logs, now_ns),
+            LoggingApi(self._logs, intake, now_ns),
             MonitoringApi(self._metrics, settings.sample_period_s),
         ]
         self._sampler = Sampler(self._state, self._metrics, now_ns)
@@ -127,8 +131,9 @@ class Emulator:
     def _idle_s(self) -> float:
         return 0.0 if self._router.under_way else time.monotonic() - self._last_touch_s
 
-    async def _before(self, _: Method) -> None:
+    async def _before(self, method: Method) -> None:
         self._touch()
+        await self._faults.before_call(method)
 
     def methods(self) -> list[Method]:
         """Return the table of all API methods."""
@@ -147,6 +152,7 @@ class Emulator:
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/status", self._status)
+        add_fault_routes(app, self._faults)
         app.router.add_get("/v1/projects/{project}/services/{api}", service_usage)
         app.router.add_route("*", "/{path:.*}", self._api_handler())
         runner = web.AppRunner(app, access_log=None)
