@@ -11,6 +11,7 @@ from runbook_lib.emulator.errors import ApiError
 from runbook_lib.emulator.knative import service_object
 from runbook_lib.emulator.knative_write import service_from
 from runbook_lib.emulator.label_selector import selects
+from runbook_lib.emulator.state import SUCCEEDED
 
 NAMESPACE = f"/apis/serving.knative.dev/v1/namespaces/{PROJECT}"
 NAMED = f"/v1/{PARENT}"
@@ -237,6 +238,14 @@ def test_a_label_selector_chooses(selector: str, chosen: bool) -> None:
 def test_what_is_no_label_selector_is_refused() -> None:
     with pytest.raises(ApiError, match=r"labelSelector: 'a ~ b' is neither key = value nor key in"):
         selects("a ~ b", {})
+
+
+def test_while_a_change_is_under_way_no_condition_is_decided() -> None:
+    changing = run_v2.Service.pb()(name=f"{PARENT}/services/changing", reconciling=True)
+    for kind in ("ConfigurationsReady", "RoutesReady"):
+        changing.conditions.add(type_=kind, state=SUCCEEDED)
+    conditions = service_object(changing)["status"]["conditions"]
+    assert [each["status"] for each in conditions] == ["Unknown"] * 3
 
 
 def test_a_v2_service_without_a_template_is_shown_all_the_same() -> None:
