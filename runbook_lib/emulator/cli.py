@@ -1,16 +1,17 @@
-"""Command line of the emulator: up, down, status, env, serve."""
+"""Command line of the emulator: up, down, status, env, faults, serve."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from .cli_options import DEFAULT_DIR, StateDir, could_not, require_running
+from .client_environment import client_environment
 from .daemon import Daemon, DaemonError, Running, fetch_status
-
-COULD_NOT = 3
-_DEFAULT_DIR = Path(".runbook/emulator")
+from .faults_cli import faults_app
 
 app = typer.Typer(
     help="A local Cloud Run, Cloud Logging and Cloud Monitoring on 127.0.0.1.",
@@ -19,10 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-StateDir = Annotated[
-    Path,
-    typer.Option(envvar="RUNBOOK_EMULATOR_DIR", help="Folder that the emulator keeps its state file in."),
-]
+app.add_typer(faults_app, name="faults")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="YAML file with images of your own.")]
 SamplePeriod = Annotated[float, typer.Option(min=0.05, help="Seconds between metric samples.")]
@@ -32,7 +31,7 @@ Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatab
 
 @app.command()
 def up(
-    state_dir: StateDir = _DEFAULT_DIR,
+    state_dir: StateDir = DEFAULT_DIR,
     as_json: AsJson = False,
     catalogue: CatalogueFile = None,
     sample_period: SamplePeriod = 1.0,
@@ -46,28 +45,28 @@ def up(
     try:
         running = Daemon(state_dir.resolve()).up(options)
     except DaemonError as error:
-        raise _could_not(error) from error
+        raise could_not(error) from error
     _show(running, as_json)
 
 
 @app.command()
-def down(state_dir: StateDir = _DEFAULT_DIR) -> None:
+def down(state_dir: StateDir = DEFAULT_DIR) -> None:
     """End the emulator and every revision process."""
     try:
         ended = Daemon(state_dir.resolve()).down()
     except DaemonError as error:
-        raise _could_not(error) from error
+        raise could_not(error) from error
     typer.echo("emulator ended" if ended else "no emulator was running")
 
 
 @app.command()
-def status(state_dir: StateDir = _DEFAULT_DIR, as_json: AsJson = False) -> None:
+def status(state_dir: StateDir = DEFAULT_DIR, as_json: AsJson = False) -> None:
     """Show services, revisions, traffic and processes."""
-    running = _require(state_dir)
+    running = require_running(state_dir)
     try:
         document = fetch_status(running)
     except DaemonError as error:
-        raise _could_not(error) from error
+        raise could_not(error) from error
     if as_json:
         typer.echo(json.dumps({"emulator": asdict(running), **document}, indent=2))
         return
@@ -77,16 +76,16 @@ def status(state_dir: StateDir = _DEFAULT_DIR, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def env(state_dir: StateDir = _DEFAULT_DIR) -> None:
-    """Print shell exports that lead clients to the emulator."""
-    running = _require(state_dir)
-    for api in ("RUN", "LOGGING", "MONITORING"):
-        typer.echo(f"export RUNBOOK_{api}_ENDPOINT={running.grpc}")
+def env(state_dir: StateDir = DEFAULT_DIR) -> None:
+    """Print shell exports that lead Google's clients and the real gcloud to the emulator."""
+    running = require_running(state_dir)
+    for name, value in client_environment(running, state_dir.resolve()).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()
 def serve(
-    state_dir: StateDir = _DEFAULT_DIR,
+    state_dir: StateDir = DEFAULT_DIR,
     catalogue: CatalogueFile = None,
     sample_period: SamplePeriod = 1.0,
     idle_timeout: IdleTimeout = 1800.0,
@@ -101,19 +100,7 @@ def serve(
     try:
         serve_until_stopped(Daemon(state_dir.resolve()), settings, catalogue)
     except (DaemonError, ServeError) as error:
-        raise _could_not(error) from error
-
-
-def _require(state_dir: Path) -> Running:
-    running = Daemon(state_dir.resolve()).find()
-    if running is None:
-        raise _could_not(DaemonError(f"no emulator runs for {state_dir}: start one with up"))
-    return running
-
-
-def _could_not(error: Exception) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(COULD_NOT)
+        raise could_not(error) from error
 
 
 def _show(running: Running, as_json: bool) -> None:

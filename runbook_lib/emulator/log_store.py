@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .clock import timestamp_ns
 from .wire import Message
@@ -26,6 +26,14 @@ class StoredEntry:
 
     key: LogKey
     message: Message
+
+
+class LogSink(Protocol):
+    """Takes entries for the log."""
+
+    def add(self, message: Message) -> None:
+        """Take an entry."""
+        ...
 
 
 class LogStore:

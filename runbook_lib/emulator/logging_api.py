@@ -14,7 +14,7 @@ from google.cloud.logging_v2 import types
 from .clock import NowNs, timestamp
 from .errors import invalid
 from .log_filter import TimeBounds, compile_filter, time_bounds
-from .log_store import LogKey, LogStore, StoredEntry
+from .log_store import LogKey, LogSink, LogStore, StoredEntry
 from .paging import make_token, read_token
 from .wire import Message, Method
 
@@ -42,10 +42,11 @@ class _Listing:
 
 
 class LoggingApi:
-    """Answers from one log store."""
+    """Answers from one log store; what is written goes in by the same way as the platform's own entries."""
 
-    def __init__(self, store: LogStore, now_ns: NowNs) -> None:
+    def __init__(self, store: LogStore, sink: LogSink, now_ns: NowNs) -> None:
         self._store = store
+        self._sink = sink
         self._now_ns = now_ns
 
     def methods(self) -> list[Method]:
@@ -97,7 +98,7 @@ class LoggingApi:
                 )
         if not request.dry_run:
             for entry in request.entries:
-                self._store.add(self._filled(request, entry))
+                self._sink.add(self._filled(request, entry))
         return types.WriteLogEntriesResponse.pb()()
 
     def _filled(self, request: Message, entry: Message) -> Message:

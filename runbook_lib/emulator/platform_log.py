@@ -13,7 +13,7 @@ from google.logging.type import http_request_pb2, log_severity_pb2
 from google.protobuf import json_format
 
 from .clock import NS_PER_S, NowNs, parse_rfc3339_ns, timestamp
-from .log_store import LogStore
+from .log_store import LogSink
 from .metric_types import RESOURCE_TYPE
 from .names import RevisionId
 from .wire import Message
@@ -53,10 +53,10 @@ class RequestRecord:
 
 
 class PlatformLog:
-    """The platform's pen on the log store."""
+    """The platform's pen on the log."""
 
-    def __init__(self, store: LogStore, now_ns: NowNs) -> None:
-        self._store = store
+    def __init__(self, sink: LogSink, now_ns: NowNs) -> None:
+        self._sink = sink
         self._now_ns = now_ns
 
     def container_line(self, revision: RevisionId, instance_id: str, log_id: str, line: str) -> None:
@@ -69,7 +69,7 @@ class PlatformLog:
         else:
             _lift(entry, fields, revision.project)
             entry.json_payload.update(fields)
-        self._store.add(entry)
+        self._sink.add(entry)
 
     def system(self, revision: RevisionId, text: str, severity: str = "INFO", instance_id: str = "") -> None:
         """Store a message of the platform about a container."""
@@ -77,7 +77,7 @@ class PlatformLog:
         entry.text_payload = text
         if instance_id:
             entry.labels["instanceId"] = instance_id
-        self._store.add(entry)
+        self._sink.add(entry)
 
     def request(self, revision: RevisionId, record: RequestRecord) -> None:
         """Store a request, dated back to when it arrived."""
@@ -89,7 +89,7 @@ class PlatformLog:
         entry.http_request.CopyFrom(_http_request(record))
         if record.note:
             entry.text_payload = record.note
-        self._store.add(entry)
+        self._sink.add(entry)
 
     def activity(self, service: RevisionId, method: str, request: Message) -> None:
         """Store an audit entry: somebody changed a service."""
@@ -106,7 +106,7 @@ class PlatformLog:
     def _audit(self, subject: RevisionId, log_id: str, severity: str, payload: Any) -> None:
         entry = self._entry(subject, log_id, severity)
         entry.proto_payload.Pack(payload)
-        self._store.add(entry)
+        self._sink.add(entry)
 
     def _entry(self, revision: RevisionId, log_id: str, severity: str) -> Message:
         now = timestamp(self._now_ns())

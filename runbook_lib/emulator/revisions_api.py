@@ -44,7 +44,7 @@ class RevisionsApi:
         found = [
             revision.message for service in self._services(parent) for revision in service.revisions.values()
         ]
-        page, token = page_of(found, _newest_first, request, DEFAULT_PAGE_SIZE)
+        page, token = page_of(found, newest_first, request, DEFAULT_PAGE_SIZE)
         return run_v2.ListRevisionsResponse.pb()(revisions=page, next_page_token=token)
 
     async def delete(self, request: Message) -> Message:
@@ -86,5 +86,6 @@ def _check_deletable(service: Service, name: str) -> None:
         raise failed_precondition(f"{name} has traffic or a tag; take both away before deleting it.")
 
 
-def _newest_first(revision: Message) -> list[object]:
+def newest_first(revision: Message) -> list[object]:
+    """Return the key that orders revisions as the list calls show them."""
     return [revision.service, -timestamp_ns(revision.create_time), revision.name]

@@ -5,6 +5,7 @@ import contextlib
 import random
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,10 @@ from aiohttp import web
 
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
+from .faults import FaultBoard, LogIntake
+from .faults_http import add_fault_routes
 from .instance import Surroundings
+from .knative_api import KnativeFace, service_usage
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
 from .metric_store import MetricStore
@@ -22,6 +26,7 @@ from .operations import OperationsApi
 from .platform_log import PlatformLog
 from .reaper import GRACE_S, Reaper
 from .reconciler import Platform
+from .rest import RestFace
 from .revisions_api import RevisionsApi
 from .router import HOST, Router
 from .sampler import Sampler
@@ -32,6 +37,7 @@ from .wire import Api, Method, grpc_handlers
 
 _IDLE_POLL_S = 0.5
 _UNLIMITED = -1
+_MAX_BODY_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +71,9 @@ class Emulator:
         self._logs = LogStore(settings.log_limit)
         self._metrics = MetricStore(now_ns())
         self._state = RunState(now_ns=now_ns)
-        log = PlatformLog(self._logs, now_ns)
+        self._faults = FaultBoard(self.methods, time.monotonic)
+        intake = LogIntake(self._logs, self._faults)
+        log = PlatformLog(intake, now_ns)
         self._router = Router(log, self._metrics, self._touch)
         operations = OperationsApi()
         self._services = ServicesApi(
@@ -84,7 +92,7 @@ class Emulator:
             self._services,
             RevisionsApi(self._state, operations),
             operations,
-            LoggingApi(self._logs, now_ns),
+            LoggingApi(self._logs, intake, now_ns),
             MonitoringApi(self._metrics, settings.sample_period_s),
         ]
         self._sampler = Sampler(self._state, self._metrics, now_ns)
@@ -123,27 +131,44 @@ class Emulator:
     def _idle_s(self) -> float:
         return 0.0 if self._router.under_way else time.monotonic() - self._last_touch_s
 
-    async def _before(self, _: Method) -> None:
+    async def _before(self, method: Method) -> None:
         self._touch()
+        await self._faults.before_call(method)
+
+    def methods(self) -> list[Method]:
+        """Return the table of all API methods."""
+        return [method for api in self._apis for method in api.methods()]
 
     async def _start_grpc(self) -> tuple[Any, str]:
         server = grpc.aio.server(
             options=[("grpc.max_send_message_length", _UNLIMITED), ("grpc.so_reuseport", 0)]
         )
-        methods = [method for api in self._apis for method in api.methods()]
-        server.add_generic_rpc_handlers(tuple(grpc_handlers(methods, self._before)))
+        server.add_generic_rpc_handlers(tuple(grpc_handlers(self.methods(), self._before)))
         port = server.add_insecure_port(f"{HOST}:{self._settings.grpc_port}")
         await server.start()
         return server, f"{HOST}:{port}"
 
     async def _start_http(self) -> tuple[web.AppRunner, str]:
-        app = web.Application()
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/status", self._status)
+        add_fault_routes(app, self._faults)
+        app.router.add_get("/v1/projects/{project}/services/{api}", service_usage)
+        app.router.add_route("*", "/{path:.*}", self._api_handler())
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, HOST, self._settings.http_port).start()
         return runner, f"http://{HOST}:{runner.addresses[0][1]}"
+
+    def _api_handler(self) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        knative = KnativeFace(self._state, self.methods(), self._before)
+        rest = RestFace(self.methods(), self._before)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            answer = knative.find(request)
+            return await (answer() if answer else rest.handle(request))
+
+        return handle
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

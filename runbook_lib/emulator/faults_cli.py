@@ -1,0 +1,79 @@
+"""Commands that switch a running emulator's faults on and off: faults add, list, clear."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from .cli_options import DEFAULT_DIR, StateDir, could_not, require_running
+
+_TIMEOUT_S = 10.0
+
+faults_app = typer.Typer(
+    help="Faults by name: refused, slow or disturbed calls and logs.", no_args_is_help=True
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="UNAVAILABLE, RESOURCE_EXHAUSTED, PERMISSION_DENIED, DEADLINE_EXCEEDED, slow, late-logs, "
+        "duplicate-logs or out-of-order-logs."
+    ),
+]
+
+
+@faults_app.command()
+def add(
+    name: Name,
+    state_dir: StateDir = DEFAULT_DIR,
+    method: Annotated[str, typer.Option(help="Methods that it hits, such as 'Services.*'.")] = "*",
+    rate: Annotated[float, typer.Option(help="Share of calls or entries that it hits, 0 to 1.")] = 1.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="How long it lasts; until cleared if left out.")
+    ] = None,
+    delay: Annotated[float, typer.Option(help="Seconds that slow calls and late entries take.")] = 2.0,
+    seed: Annotated[int, typer.Option(help="Makes the choice of what it hits repeatable.")] = 0,
+) -> None:
+    """Switch a fault on."""
+    document = {"name": name, "method": method, "rate": rate, "delay_s": delay, "seed": seed}
+    _show([_ask(state_dir, "POST", document | ({"seconds": seconds} if seconds is not None else {}))])
+
+
+@faults_app.command("list")
+def list_faults(state_dir: StateDir = DEFAULT_DIR) -> None:
+    """Show the faults that are on and how often each has hit."""
+    _show(_ask(state_dir, "GET")["faults"])
+
+
+@faults_app.command()
+def clear(
+    name: Annotated[str, typer.Argument(help="Only faults of this name.")] = "",
+    state_dir: StateDir = DEFAULT_DIR,
+) -> None:
+    """Switch faults off: all, or those of a name."""
+    _show(_ask(state_dir, "DELETE", query=f"?name={quote(name)}" if name else "")["faults"])
+
+
+def _ask(state_dir: Any, verb: str, document: dict[str, Any] | None = None, query: str = "") -> Any:
+    url = f"{require_running(state_dir).http}/faults{query}"
+    body = json.dumps(document).encode() if document else None
+    request = urllib.request.Request(url, data=body, method=verb)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise could_not(json.load(error)["error"]["message"]) from error
+    except OSError as error:
+        raise could_not(f"{verb} {url}: {error}") from error
+
+
+def _show(faults: list[dict[str, Any]]) -> None:
+    for fault in faults:
+        lasts = f" for {fault['seconds']:g} s" if fault["seconds"] else ""
+        where = f"{fault['name']} on {fault['method']}, rate {fault['rate']:g}{lasts}"
+        typer.echo(f"{where}, {fault['hits']} hits so far")
+    if not faults:
+        typer.echo("no fault is on")
