@@ -14,15 +14,15 @@ HEAVY = ("e2e", "browser")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put heavy tests into one group: `-n 2 --dist loadgroup` then runs them one at a time.
 
-    Whole runs mostly wait, so a file of them may have a group of its own.
+    A file that mostly waits, or that should have one worker for itself, names a group of its own.
     """
     grouping = config.getoption("loadgroup", default=False)
     for item in items:
-        if any(item.get_closest_marker(name) for name in HEAVY):
-            group = item.get_closest_marker("xdist_group") or pytest.mark.xdist_group("heavy").mark
-            item.add_marker(pytest.mark.xdist_group(*group.args))
-            if grouping:
-                _name_group(item, str(group.args[0]))
+        group = item.get_closest_marker("xdist_group")
+        if group is None and any(item.get_closest_marker(name) for name in HEAVY):
+            group = pytest.mark.xdist_group("heavy").mark
+        if group and grouping:
+            _name_group(item, str(group.args[0]))
 
 
 def _name_group(item: pytest.Item, group: str) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from gcloud_shell import FLAGS, Shell, require_gcloud, shell
 
+pytestmark = pytest.mark.xdist_group("gcloud")
 SERVICE = "backend-service"
 
 
