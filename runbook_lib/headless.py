@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import papermill
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
@@ -35,11 +37,18 @@ Watcher = Callable[[Progress], None]
 
 
 class PrivateKernelManager(AsyncKernelManager):
-    """Starts kernels that talk over sockets in the file system: no port that others could reach."""
+    """Starts kernels that talk over sockets in the user's runtime folder: no port that others could reach."""
 
     @default("transport")
     def _private_transport(self) -> str:
         return "ipc"
+
+    @default("ip")
+    def _private_sockets(self) -> str:
+        """Return the sockets' common path; the default would be one name for all kernels of a folder."""
+        folder = Path(jupyter_runtime_dir())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return str(folder / f"runbook-{secrets.token_hex(6)}")
 
 
 def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
