@@ -15,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from runbook_lib.errors import PlanError
-from runbook_lib.run import INTERRUPTED, Run
+from runbook_lib.run import COULD_NOT_LOOK, INTERRUPTED, Run
 from runbook_lib.run_folder import LedgerEntry
 
 OBSERVING = ("01_deploy", "02_logs", "03_tests", "04_metrics")
@@ -108,7 +108,9 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
         failed = f"{error.ename}: {error.evalue}"
     except RuntimeError as error:  # nbclient's DeadKernelError, and a kernel that never starts
         failed = f"the kernel died: {error}"
-        run.note("step failed", step=name, detail=failed, error=type(error).__name__, exit_code=3)
+        run.note(
+            "step failed", step=name, detail=failed, error=type(error).__name__, exit_code=COULD_NOT_LOOK
+        )
     watch(Progress(notebook=name, ended=True, failed=failed))
     return not failed
 

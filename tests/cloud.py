@@ -7,8 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,17 +36,6 @@ HEALTHY = "sample-agent:healthy"
 _CRITERION = {"id": "ready", "title": "ready", "metric": "deploy.ready", "at_least": 1}
 
 T = TypeVar("T")
-
-
-def eventually(read: Callable[[], T], holds: Callable[[T], Any] = bool, timeout_s: float = 20.0) -> T:
-    """Return what `read` returns once it holds; fail with the last value when it does not in time."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = read()
-        if holds(value):
-            return value
-        assert time.monotonic() < deadline, f"did not come true within {timeout_s} s; last seen: {value!r}"
-        time.sleep(0.05)
 
 
 def emulator_command(verb: str, state_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -5,13 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-import pytest
 from google.api_core import exceptions
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import logging_v2, monitoring_v3, run_v2
@@ -31,18 +29,6 @@ LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATES
 PINNED = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 T = TypeVar("T")
-
-
-def eventually(read: Callable[[], T], holds: Callable[[T], Any] = bool, timeout_s: float = 20.0) -> T:
-    """Return what `read` returns once it holds; fail with the last value when it does not in time."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = read()
-        if holds(value):
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail(f"did not come true within {timeout_s} s; last seen: {value!r}")
-        time.sleep(0.02)
 
 
 def command(*arguments: str) -> list[str]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from emulator_cloud import PARENT, PROJECT, Cloud, eventually, run_command
+from emulator_cloud import PARENT, PROJECT, Cloud, run_command
 from google.api_core import exceptions
 from google.api_core.retry import Retry
 from google.cloud.logging_v2.types import LogEntry
+from patience import eventually
 
 GET_SERVICE = f"{PARENT}/services/absent"
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
-from emulator_cloud import PARENT, PINNED, POLLING, PROJECT, Cloud, eventually, service
+from emulator_cloud import PARENT, PINNED, POLLING, PROJECT, Cloud, service
 from google.cloud import run_v2
+from patience import eventually
 
 from runbook_lib.emulator.errors import ApiError
 from runbook_lib.emulator.knative import service_object

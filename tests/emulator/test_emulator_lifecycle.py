@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from emulator_cloud import Cloud, command, connect, eventually, run_command, write_catalogue
+from emulator_cloud import Cloud, command, connect, run_command, write_catalogue
+from patience import eventually
 
 Start = Callable[..., dict[str, Any]]
 

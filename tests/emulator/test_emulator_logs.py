@@ -5,12 +5,13 @@ import time
 
 import httpx
 import pytest
-from emulator_cloud import PROJECT, Cloud, eventually
+from emulator_cloud import PROJECT, Cloud
 from google.api_core import exceptions
 from google.cloud import logging_v2, run_v2
 from google.cloud.audit import audit_log_pb2
 from google.logging.type import log_severity_pb2
 from google.protobuf import json_format
+from patience import eventually
 
 SEVERITY = log_severity_pb2.LogSeverity
 

@@ -4,10 +4,11 @@ import time
 
 import httpx
 import pytest
-from emulator_cloud import PROJECT, Cloud, eventually
+from emulator_cloud import PROJECT, Cloud
 from google.api import metric_pb2
 from google.api_core import exceptions
 from google.cloud import monitoring_v3, run_v2
+from patience import eventually
 
 from runbook_lib.emulator.metric_types import METRIC_TYPES, REQUEST_LATENCIES, Distribution
 

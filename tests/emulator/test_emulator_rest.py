@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from emulator_cloud import PARENT, POLLING, PROJECT, Cloud, eventually, service
+from emulator_cloud import PARENT, POLLING, PROJECT, Cloud, service
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import rest_base as revisions_rest
 from google.cloud.run_v2.services.services.transports import ServicesRestTransport
 from google.cloud.run_v2.services.services.transports import rest_base as services_rest
+from patience import eventually
 
 from runbook_lib.emulator.catalogue import Catalogue
 from runbook_lib.emulator.http_rules import HTTP_RULES

@@ -10,9 +10,10 @@ import httpx
 import psutil
 import pytest
 import websockets
-from emulator_cloud import ECHO, PARENT, PINNED, Cloud, eventually
+from emulator_cloud import ECHO, PARENT, PINNED, Cloud
 from google.api_core import exceptions
 from google.cloud import run_v2
+from patience import eventually
 
 
 def ws_uri(service_: run_v2.Service) -> str:

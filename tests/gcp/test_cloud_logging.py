@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pandas as pd
 import pytest
-from cloud import HEALTHY, Staging, eventually
+from cloud import HEALTHY, Staging
+from patience import eventually
 
 from runbook_lib.errors import CloudError
 from runbook_lib.gcp.channels import channel_to

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pandas as pd
 import pytest
-from cloud import Staging, eventually
+from cloud import Staging
 from google.cloud.monitoring_v3.types import TimeSeries
+from patience import eventually
 
 from runbook_lib.evidence import Window
 from runbook_lib.gcp.cloud_monitoring import _rows

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cloud import HEALTHY, Staging, emulator_command, eventually, start_emulator
+from cloud import HEALTHY, Staging, emulator_command, start_emulator
 from google.api_core.exceptions import Aborted
 from google.cloud import run_v2
+from patience import eventually
 
 from runbook_lib import gcp
 from runbook_lib.errors import CloudError, CloudUnavailable, NotFound, RevisionNotReady

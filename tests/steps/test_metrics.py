@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from cloud import Staging, eventually, measured
+from cloud import Staging, measured
+from patience import eventually
 
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import DeployEvidence, Measurement, Window

@@ -10,7 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
-from cloud import Staging, eventually, measured
+from cloud import Staging, measured
+from patience import eventually
 
 from runbook_lib.evidence import DeployEvidence, Measurement, SuiteResult, SuitesEvidence
 from runbook_lib.plan import Endpoints, Plan, Suite
