@@ -61,7 +61,7 @@ def run(
     show_start(begun)
     with ProgressLines() as watch:
         code = run_notebooks(begun, watch, root / NOTEBOOKS)
-    show_verdict(begun)
+    show_verdict(begun, begun.verdict())
     raise typer.Exit(code)
 
 
@@ -95,15 +95,21 @@ def report(run: RunArgument) -> None:
 
 
 @app.command()
-def verdict(run: RunArgument) -> None:
+def verdict(
+    run: RunArgument,
+    plan: Annotated[
+        str, typer.Option(metavar="PLAN", help="Judge by this plan's criteria; the run's own verdict stays.")
+    ] = "",
+) -> None:
     """Judge a run's evidence again; needs no cloud."""
-    from runbook_lib.run import open_run
+    from runbook_lib.run import exit_code, open_run
 
     found = open_run(find_file(run))
-    found.judge()
-    found.write_reports()
-    show_verdict(found)
-    raise typer.Exit(found.exit_code())
+    judged = found.rejudge(find_file(plan)) if plan else found.judge()
+    if not plan:
+        found.write_reports()
+    show_verdict(found, judged)
+    raise typer.Exit(exit_code(judged))
 
 
 @app.command()

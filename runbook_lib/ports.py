@@ -141,11 +141,12 @@ class HttpReply:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadJob:
-    """Sessions to be made on candidate and baseline, interleaved, arriving by themselves (Poisson).
+    """Sessions to be made on candidate and baseline, in pairs, arriving by themselves (Poisson).
 
     Attributes:
         urls: Base URL of each role that is loaded.
         sessions: Sessions for each role.
+        first: Number of the first one; a batch goes on where the last one ended.
         rate_per_s: Mean arrivals a second for each role.
         http_paths: GET requests that each session makes after its answer.
         seed: Seed of the arrival times.
@@ -153,6 +154,7 @@ class LoadJob:
 
     urls: dict[Role, str]
     sessions: int
+    first: int = 0
     rate_per_s: float
     http_paths: tuple[str, ...]
     seed: int

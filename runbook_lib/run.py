@@ -46,7 +46,7 @@ from runbook_lib.steps.probes import observe_probes
 from runbook_lib.steps.promote import promote
 from runbook_lib.steps.rollback import roll_back
 from runbook_lib.steps.suites import run_suites
-from runbook_lib.verdict import Verdict
+from runbook_lib.verdict import Action, Verdict
 
 E = TypeVar("E", bound=StepEvidence)
 
@@ -156,35 +156,52 @@ class Run:
         return self._step("metrics", act)
 
     def judge(self) -> Verdict:
-        """Judge what was observed and write `verdict.json`; needs no cloud."""
+        """Judge what was observed and write `verdict.json`; needs no cloud, and gives the same again."""
+        verdict = self._judged_by(self.plan)
+        self.folder.write_record("verdict.json", verdict)
+        return verdict
+
+    def rejudge(self, plan_file: Path) -> Verdict:
+        """Judge the archived evidence by another plan; the run's own verdict and report stay as they are.
+
+        The result is kept as `verdict-by-PLAN.json` in the run folder.
+
+        Raises:
+            PlanError: If the plan is wrong.
+        """
+        verdict = self._judged_by(load_plan(plan_file))
+        self.folder.write_record(f"verdict-by-{plan_file.stem}.json", verdict)
+        self.folder.write_manifest()
+        return verdict
+
+    def _judged_by(self, plan: Plan) -> Verdict:
         evidence = self.observed()
         measurements = [found for step in evidence.values() for found in step.measurements]
         unseen = self.unseen()
-        judgement = judge(self.plan, measurements, unseen)
+        judgement = judge(plan, measurements, unseen)
         deployed = cast("DeployEvidence | None", evidence.get("deploy"))
-        verdict = Verdict(
+        begun = self.folder.ledger()[0].time
+        return Verdict(
             **vars(judgement),
             run_id=self.folder.run_id,
-            plan=self.plan.issue.title,
-            service=self.plan.target.service,
+            plan=plan.issue.title,
+            service=plan.target.service,
             candidate=deployed.candidate.name if deployed and deployed.candidate else "",
             baseline=deployed.baseline.name if deployed and deployed.baseline else "",
-            next_command=self._command(NEXT_COMMANDS[judgement.action]),
+            next_command=self._next_command(judgement.action),
             not_seen=tuple(f"{step}: {why}" for step, why in unseen.items()),
-            started=min((step.window.start for step in evidence.values()), default=self._clock.now()),
-            ended=max((step.window.end for step in evidence.values()), default=self._clock.now()),
+            started=min((step.window.start for step in evidence.values()), default=begun),
+            ended=max((step.window.end for step in evidence.values()), default=begun),
             versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         )
-        self.folder.write_record("verdict.json", verdict)
-        return verdict
 
     def roll_back(self) -> RollbackEvidence:
         """Return the traffic to the baseline and probe it; safe to repeat."""
         done = self._step("rollback", lambda: roll_back(self.plan, self._deployed(), self.ports))
         verdict = self.verdict()
-        if verdict and done.verified:
-            looked_after = {"next_command": self._command("status")}
-            self.folder.write_record("verdict.json", verdict.model_copy(update=looked_after))
+        if verdict:
+            now = {"next_command": self._next_command(verdict.action)}
+            self.folder.write_record("verdict.json", verdict.model_copy(update=now))
         return done
 
     def promote(self, override: str = "") -> PromoteEvidence:
@@ -209,12 +226,9 @@ class Run:
         return self.folder.find_record("verdict.json", Verdict)
 
     def exit_code(self) -> int:
-        """Return what the run means to a shell: a ROLLBACK outweighs what could not be seen."""
+        """Return what the run means to a shell."""
         verdict = self.verdict()
-        if verdict is None:
-            return COULD_NOT_LOOK
-        code = EXIT_CODES[verdict.action]
-        return COULD_NOT_LOOK if self.unseen() and verdict.action != "ROLLBACK" else code
+        return exit_code(verdict) if verdict else COULD_NOT_LOOK
 
     def observed(self) -> dict[str, StepEvidence]:
         """Return the evidence of each observing step that came to its end."""
@@ -307,7 +321,10 @@ class Run:
             return "did not come to its end"
         return "" if self.folder.has_evidence(step) else "its evidence is gone"
 
-    def _command(self, name: str) -> str:
+    def _next_command(self, action: Action) -> str:
+        rolled_back = self.folder.find_evidence("rollback", RollbackEvidence)
+        looked_after = rolled_back is not None and rolled_back.verified
+        name = "status" if looked_after else NEXT_COMMANDS[action]
         return f"runbook {name} {self.plan.report.folder}/{self.folder.run_id}"
 
     def _parameters(self) -> dict[str, str]:
@@ -315,6 +332,12 @@ class Run:
         plan, _, given = started.partition(" ")
         pairs = (pair.partition("=") for pair in given.split(", ") if pair)
         return {"plan": plan} | {name: value for name, _, value in pairs}
+
+
+def exit_code(verdict: Verdict) -> int:
+    """Return what a verdict means to a shell: a ROLLBACK outweighs what could not be seen."""
+    unseen = verdict.not_seen and verdict.action != "ROLLBACK"
+    return COULD_NOT_LOOK if unseen else EXIT_CODES[verdict.action]
 
 
 def session_table(sessions: Iterable[Session]) -> pd.DataFrame:

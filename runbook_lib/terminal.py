@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from runbook_lib.headless import Progress
     from runbook_lib.run import Run
-    from runbook_lib.verdict import CriterionResult
+    from runbook_lib.verdict import CriterionResult, Verdict
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
@@ -62,9 +62,8 @@ def show_status(run: Run) -> None:
     _out.print(shares)
 
 
-def show_verdict(run: Run) -> None:
-    """Print every criterion in one line, then the verdict and where its report is."""
-    verdict = run.verdict()
+def show_verdict(run: Run, verdict: Verdict | None) -> None:
+    """Print every criterion in one line, then the verdict and where the run's report is."""
     if verdict is None:
         say("no verdict: the run ended before the judge")
         return

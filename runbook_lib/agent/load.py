@@ -1,5 +1,6 @@
 """Make sessions that arrive by themselves, as users do: an open model, which a slow service cannot slow down.
 
+They come in pairs, one on each revision at almost the same time, so that what disturbs one disturbs both.
 All users log in before the clock starts, so that logins spoil no connection time; their tokens must outlive
 the load. Each session then starts when its Poisson process says so, however many are still open.
 """
@@ -49,9 +50,8 @@ def refuse_strangers(url: str, allow_hosts: tuple[str, ...]) -> None:
 
 
 def schedule(job: LoadJob, probes: Probes) -> tuple[Attempt, ...]:
-    """Return the sessions of all roles in order of their intended start."""
-    attempts = [attempt for role in job.urls for attempt in _arrivals(role, job, probes)]
-    return tuple(sorted(attempts, key=lambda attempt: attempt.intended_s))
+    """Return the sessions of all roles in order of their intended start; a pair shares its number."""
+    return tuple(sorted(_arrivals(job, probes), key=lambda attempt: attempt.intended_s))
 
 
 def _is_this_machine(host: str) -> bool:
@@ -61,16 +61,20 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _arrivals(role: Role, job: LoadJob, probes: Probes) -> Iterator[Attempt]:
-    gaps = random.Random(f"{job.seed} {role}")  # noqa: S311 - repeatable on purpose
-    intended_s = 0.0
-    for number in range(job.sessions):
-        intended_s += gaps.expovariate(job.rate_per_s)
-        user = user_number(role, number)
-        yield Attempt(
-            probe="load", role=role, number=number, user_number=user, agent=probes.agents[0],
-            user=probes.auth.user.replace("{n}", str(user)), intended_s=intended_s,
-        )  # fmt: skip
+def _arrivals(job: LoadJob, probes: Probes) -> Iterator[Attempt]:
+    """Yield the pairs of a Poisson process; by lot, one of the two comes half a mean gap after the other."""
+    lots = random.Random(f"{job.seed} {job.first}")  # noqa: S311 - repeatable on purpose
+    arrival_s = 0.0
+    for number in range(job.first, job.first + job.sessions):
+        arrival_s += lots.expovariate(job.rate_per_s)
+        order = lots.sample(sorted(job.urls), len(job.urls))
+        for place, role in enumerate(order):
+            user = user_number(role, number)
+            yield Attempt(
+                probe="load", role=role, number=number, user_number=user, agent=probes.agents[0],
+                user=probes.auth.user.replace("{n}", str(user)),
+                intended_s=arrival_s + place / (2 * job.rate_per_s),
+            )  # fmt: skip
 
 
 async def _log_in(

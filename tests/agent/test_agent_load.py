@@ -40,17 +40,35 @@ def test_the_arrivals_are_the_same_for_the_same_seed_and_others_for_another() ->
     assert [each.intended_s for each in once] != [each.intended_s for each in other]
 
 
-def test_both_roles_arrive_interleaved_at_the_rate_with_users_and_marks_of_their_own() -> None:
+def test_both_roles_arrive_at_the_rate_with_users_and_marks_of_their_own() -> None:
     attempts = schedule(job(BOTH, sessions=2000, rate_per_s=20), Probes())
-    times = [each.intended_s for each in attempts]
-    assert times == sorted(times)
-    first_half = [each.role for each in attempts[:2000]]
-    assert 0.4 < first_half.count("candidate") / 2000 < 0.6
+    assert [each.intended_s for each in attempts] == sorted(each.intended_s for each in attempts)
     for role in BOTH:
         mine = [each for each in attempts if each.role == role]
-        assert [each.number for each in mine] == list(range(2000))
+        assert sorted(each.number for each in mine) == list(range(2000))
         assert 18 < 2000 / mine[-1].intended_s < 22
     assert len({each.user for each in attempts}) == len({each.mark for each in attempts}) == 4000
+
+
+def test_a_pair_arrives_together_and_by_lot_either_of_the_two_is_first() -> None:
+    starts = {
+        (each.role, each.number): each.intended_s for each in schedule(job(BOTH, sessions=2000), Probes())
+    }
+    ahead_s = [starts["candidate", number] - starts["baseline", number] for number in range(2000)]
+    assert {round(abs(gap_s), 6) for gap_s in ahead_s} == {
+        round(1 / 120, 6)
+    }  # half a mean gap at 60 a second
+    assert 900 < sum(gap_s > 0 for gap_s in ahead_s) < 1100
+
+
+def test_a_batch_goes_on_with_the_numbers_and_users_after_the_last_one() -> None:
+    batches = [schedule(job(BOTH, sessions=50, first=first), Probes()) for first in (0, 50)]
+    assert [sorted({each.number for each in batch}) for batch in batches] == [
+        list(range(50)),
+        list(range(50, 100)),
+    ]
+    assert not {each.user for each in batches[0]} & {each.user for each in batches[1]}
+    assert [each.intended_s for each in batches[0]] != [each.intended_s for each in batches[1]]
 
 
 async def test_every_session_is_recorded_in_order_of_its_intended_start() -> None:

@@ -97,10 +97,29 @@ def test_a_notebook_runs_alone_on_a_finished_run(
     assert metrics["window"] != json.loads((run / "evidence" / "metrics.json").read_text())["window"]
 
 
-def test_a_verdict_can_be_judged_again_without_the_cloud(run: Path, tmp_path: Path, runbook: Shell) -> None:
+def test_a_verdict_judged_again_without_the_cloud_is_the_same_to_the_byte(
+    run: Path, tmp_path: Path, runbook: Shell
+) -> None:
     copy = tmp_path / run.name
     shutil.copytree(run, copy)
     nowhere = Shell({**runbook.environment, "RUNBOOK_EMULATOR_DIR": str(tmp_path / "none")})
     ended = nowhere("verdict", str(copy))
     assert ended.code == 0, ended.err
-    assert json.loads((copy / "verdict.json").read_text()) == json.loads((run / "verdict.json").read_text())
+    assert (copy / "verdict.json").read_bytes() == (run / "verdict.json").read_bytes()
+
+
+def test_another_plan_judges_the_archived_evidence_and_leaves_the_runs_own_verdict(
+    run: Path, tmp_path: Path, runbook: Shell
+) -> None:
+    copy = tmp_path / run.name
+    shutil.copytree(run, copy)
+    strict = tmp_path / "strict.yaml"
+    bound = "{id: fast, title: Faster than light, metric: load.answer_max_s, at_most: 0.0001}"
+    strict.write_text(
+        f"extends: {ROOT / 'notebooks/plans/quickstart.yaml'}\ncriteria:\n  - {bound}\n", "utf-8"
+    )
+    ended = runbook("verdict", str(copy), "--plan", str(strict))
+    assert ended.code == 20, ended.err
+    assert "Faster than light" in ended.out
+    assert (copy / "verdict.json").read_bytes() == (run / "verdict.json").read_bytes()
+    assert json.loads((copy / "verdict-by-strict.json").read_text())["deciding"] == "fast"
