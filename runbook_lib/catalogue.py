@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """What a metric's name stands for. `step` is the step whose evidence holds it."""
+    """What a metric's name stands for.
+
+    Attributes:
+        step: The step whose evidence holds it.
+        counts: The value counts the bad ones among the samples.
+    """
 
     unit: str
     step: str
     cell: str
     meaning: str
+    counts: bool = False
 
 
 METRICS = {
@@ -29,27 +35,27 @@ METRICS = {
         meaning="log entries of severity ERROR or above in the start-up window; samples = all entries in it",
     ),
     "health.failing_polls": Metric(
-        unit="polls", step="probes", cell="03_tests#health",
+        unit="polls", step="probes", cell="03_tests#health", counts=True,
         meaning="requests to the health endpoint not answered 200 with every component healthy",
     ),
     "golden_path.failures": Metric(
-        unit="sessions", step="probes", cell="03_tests#golden-path",
+        unit="sessions", step="probes", cell="03_tests#golden-path", counts=True,
         meaning="sessions, one at a time, in which login, WebSocket or the agent's response failed",
     ),
     "session.conflicts": Metric(
-        unit="sessions", step="probes", cell="03_tests#sessions",
+        unit="sessions", step="probes", cell="03_tests#sessions", counts=True,
         meaning="sessions open at the same time that share a session id, or were ended because of another",
     ),
     "factory.failures": Metric(
-        unit="starts", step="probes", cell="03_tests#factory",
+        unit="starts", step="probes", cell="03_tests#factory", counts=True,
         meaning="agent starts, of every kind, that did not give a working agent",
     ),
     "events.violations": Metric(
-        unit="answers", step="probes", cell="03_tests#events",
+        unit="answers", step="probes", cell="03_tests#events", counts=True,
         meaning="answers whose events were missing, doubled, out of order or without a required field",
     ),
     "isolation.leaks": Metric(
-        unit="sessions", step="probes", cell="03_tests#isolation",
+        unit="sessions", step="probes", cell="03_tests#isolation", counts=True,
         meaning="sessions of concurrent users in whose stream another user's mark appeared",
     ),
     "load.connect_max_s": Metric(
@@ -61,7 +67,7 @@ METRICS = {
         meaning="slowest answer under load, from the message to the final event",
     ),
     "load.failures": Metric(
-        unit="sessions", step="metrics", cell="04_metrics#load",
+        unit="sessions", step="metrics", cell="04_metrics#load", counts=True,
         meaning="sessions under load that did not end with an answer",
     ),
     "requests.error_ratio": Metric(
@@ -89,7 +95,7 @@ def suite_metric(suite_id: str) -> str:
 
 
 SUITE = Metric(
-    unit="tests", step="suites", cell="03_tests#suites",
+    unit="tests", step="suites", cell="03_tests#suites", counts=True,
     meaning="failed tests of one suite; samples = tests that reached the candidate; hollow ones are missing",
 )  # fmt: skip
 

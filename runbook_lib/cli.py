@@ -14,7 +14,16 @@ import typer
 from runbook_lib import __version__
 from runbook_lib.errors import PlanError, RunbookError
 from runbook_lib.places import NOTEBOOKS, find_file, project_root
-from runbook_lib.terminal import ProgressLines, say, show_error, show_start, show_status, show_verdict
+from runbook_lib.terminal import (
+    ProgressLines,
+    say,
+    show_error,
+    show_start,
+    show_status,
+    show_tested,
+    show_tried,
+    show_verdict,
+)
 
 app = typer.Typer(
     name="runbook",
@@ -26,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+SELF_TEST_PLAN = f"{NOTEBOOKS}/plans/selftest.yaml"
 PlanArgument = Annotated[str, typer.Argument(metavar="PLAN", help="Plan file (YAML).")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Run folder, e.g. outputs/20261123-….")]
 Parameters = Annotated[
@@ -140,6 +150,25 @@ def rollback(run: RunArgument) -> None:
     proof = "verified by probing" if done.verified else "NOT verified, see the report"
     say(f"all traffic is on {done.to}: {proof}")
     raise typer.Exit(0 if done.verified else 3)
+
+
+@app.command()
+def selftest(
+    plan: Annotated[
+        str, typer.Argument(metavar="[PLAN]", help="Plan with a `selftest` section.")
+    ] = SELF_TEST_PLAN,
+    at_once: Annotated[int, typer.Option(min=1, max=8, help="Images tried at the same time.")] = 2,
+) -> None:
+    """Rehearse the gate: deploy images with known defects on the emulator and see each one caught."""
+    from runbook_lib.clock import SystemClock
+    from runbook_lib.plan_file import load_plan
+    from runbook_lib.selftest import self_test
+
+    file = find_file(plan)
+    outputs = project_root() / load_plan(file).report.folder
+    tested = self_test(file, outputs, SystemClock(), at_once, show_tried)
+    show_tested(tested)
+    raise typer.Exit(0 if tested.passed else 10)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

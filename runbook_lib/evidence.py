@@ -39,6 +39,7 @@ class Measurement(Record):
         value: The value; None when there was no data, never zero in its place.
         samples: How many observations `value` rests on.
         failed: Attempts that the service itself ended before they gave a value (refused, dropped, timed out).
+        own: How much of `value` may be the observer's own doing, e.g. the lag of a starved client, in `unit`.
         missing: Observations that were due and were not made (skipped, hollow, lost); they are no evidence.
         window: When it was observed.
         note: In a few words, the worst example, or why there is no data.
@@ -52,6 +53,7 @@ class Measurement(Record):
     value: float | None = Field(allow_inf_nan=False)
     samples: int = Field(ge=0)
     failed: int = Field(default=0, ge=0)
+    own: float = Field(default=0, ge=0, allow_inf_nan=False)
     missing: int = Field(default=0, ge=0)
     window: Window
     note: str = ""

@@ -328,6 +328,15 @@ class Regression(Section):
     criterion: Name
 
 
+class SelfTest(Section):
+    """Rehearsal of the gate itself, on the emulator: images whose defect is known, and images without one."""
+
+    defects: dict[str, Name] = {}
+    """Image with a defect, and the criterion that must catch it."""
+    healthy: tuple[str, ...] = ()
+    """Images that must proceed: against the plan's baseline, and against themselves."""
+
+
 class Report(Section):
     """Where the record goes."""
 
@@ -348,6 +357,7 @@ class Plan(Section):
     metrics: Metrics = Metrics()
     criteria: tuple[Criterion, ...] = Field(min_length=1)
     regressions: tuple[Regression, ...] = ()
+    selftest: SelfTest = SelfTest()
     report: Report = Report()
 
     @field_validator("criteria")

@@ -345,10 +345,17 @@ def _check_references(plan: Plan, document: _Document, file: Path) -> None:
     _check_criteria(plan, document, file)
     ids = [criterion.id for criterion in plan.criteria]
     _check_unique("regressions", [regression.id for regression in plan.regressions], document, file)
+    for keys, criterion in _named_criteria(plan):
+        if criterion not in ids:
+            raise _reference_error(keys, f"no criterion {criterion!r}", tuple(ids), document, file)
+
+
+def _named_criteria(plan: Plan) -> Iterator[tuple[Keys, str]]:
+    """Yield each place outside of the criteria that names one, with the name."""
     for index, regression in enumerate(plan.regressions):
-        if regression.criterion not in ids:
-            keys: Keys = ("regressions", index, "criterion")
-            raise _reference_error(keys, f"no criterion {regression.criterion!r}", tuple(ids), document, file)
+        yield ("regressions", index, "criterion"), regression.criterion
+    for image, criterion in plan.selftest.defects.items():
+        yield ("selftest", "defects", image), criterion
 
 
 def _check_criteria(plan: Plan, document: _Document, file: Path) -> None:

@@ -36,6 +36,8 @@ from runbook_lib.plan_file import load_plan
 from runbook_lib.ports import Ports
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
 from runbook_lib.redact import redact, secrets_of
+from runbook_lib.rehearsal import FILE as SELF_TEST
+from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
@@ -92,7 +94,10 @@ class Run:
         clock = SystemClock()
         stamp = clock.now().strftime("%Y%m%d-%H%M%S")
         name = f"issue-{plan.issue.number}" if plan.issue.number else plan.target.service
-        folder = RunFolder.create(root / plan.report.folder, f"{stamp}-{name}-{secrets.token_hex(2)}", plan)
+        outputs = root / plan.report.folder
+        folder = RunFolder.create(outputs, f"{stamp}-{name}-{secrets.token_hex(2)}", plan)
+        if tested := RunFolder(outputs).find_record(SELF_TEST, SelfTested):
+            folder.write_record(SELF_TEST, tested)
         run = cls(folder, plan, clock)
         given = ", ".join(f"{key}={value}" for key, value in parameters.items())
         run.note("run started", detail=f"{plan_file.name} {given}".strip())
@@ -253,6 +258,7 @@ class Run:
             **cast("dict[str, None]", seen),
             rollback=self.folder.find_evidence("rollback", RollbackEvidence),
             verdict=self.verdict(),
+            selftest=self.folder.find_record(SELF_TEST, SelfTested),
             load=self.folder.find_table("load_sessions"),
             series=self.folder.find_table("series"),
             errors=tuple(f"{step}: {why}" for step, why in self.unseen().items()),

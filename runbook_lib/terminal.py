@@ -12,6 +12,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from runbook_lib.headless import Progress
+    from runbook_lib.rehearsal import SelfTested, Tried
     from runbook_lib.run import Run
     from runbook_lib.verdict import CriterionResult, Verdict
 
@@ -77,8 +78,31 @@ def show_verdict(run: Run, verdict: Verdict | None) -> None:
     _out.print()
     action = Text(verdict.action, style=_STYLES[verdict.action])
     _out.print(action + Text(f"  confidence {verdict.confidence}. {verdict.summary}"), soft_wrap=True)
+    say(f"change  {verdict.would_change}")
     say(f"report  {os.path.relpath(run.folder.path / 'report.html')}")
     say(f"next    {verdict.next_command}")
+
+
+def show_tried(tried: Tried) -> None:
+    """Print how one image of a self-test ended."""
+    mark = Text("✓ ", style="green") if tried.as_expected else Text("✗ ", style="red")
+    said = tried.action or f"could not look: {tried.error}"
+    want = f"{tried.expected} had to fail" if tried.expected else "had to proceed"
+    failed = f"; failed: {', '.join(tried.failed)}" if tried.failed else ""
+    compared = f"{tried.image} against {tried.baseline}"
+    _out.print(mark + Text(f"{tried.seconds:5.0f} s  {compared}: {want}, {said}{failed}"), soft_wrap=True)
+
+
+def show_tested(tested: SelfTested) -> None:
+    """Print the confusion matrix of a self-test: what had to happen against what the gate said."""
+    actions = ("PROCEED_TO_PRODUCTION", "INVESTIGATE", "ROLLBACK", "could not look")
+    table = Table("", *actions, box=None)
+    for kind, defective in (("with a defect", True), ("without one", False)):
+        said = [each.action or actions[-1] for each in tested.tried if bool(each.expected) is defective]
+        table.add_row(kind, *(str(said.count(action)) for action in actions))
+    _out.print(table)
+    good = sum(each.as_expected for each in tested.tried)
+    say(f"{good} of {len(tested.tried)} images ended as expected, for the expected reason")
 
 
 def _line(criterion: CriterionResult) -> Text:

@@ -34,7 +34,16 @@ OutcomeField = Annotated[
 
 
 class CriterionResult(Record):
-    """The judge's word on one criterion; every field of it is in `verdict.json`."""
+    """The judge's word on one criterion; every field of it is in `verdict.json`.
+
+    Attributes:
+        effect: Candidate less baseline, in `unit`.
+        interval: Confidence interval of the effect, at the level 1 - `alpha`.
+        detectable: The smallest effect that this look would have shown: for a count, the share of bad samples
+            (0 to 1) of which at least one would have come with 95 %; for pairs, in the effect's own unit.
+        needed: Samples that would settle what is INCONCLUSIVE, as far as that is known.
+        would_change: What would make it another outcome, in one sentence.
+    """
 
     id: str
     title: str
@@ -50,7 +59,10 @@ class CriterionResult(Record):
     interval: tuple[float, float] | None = None
     alpha: float | None = None
     samples: int
+    detectable: float | None = None
+    needed: int | None = None
     reason: str
+    would_change: str = ""
     evidence: tuple[str, ...] = ()
     cell: str = ""
 
@@ -81,6 +93,7 @@ class Verdict(Record):
     confidence: Confidence
     deciding: str
     summary: str
+    would_change: str = ""
     next_command: str
     criteria: tuple[CriterionResult, ...]
     regressions: tuple[RegressionResult, ...] = ()

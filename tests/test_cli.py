@@ -12,7 +12,19 @@ from runbook_lib.cli import parameters_of
 from runbook_lib.errors import PlanError
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("run", "lint", "status", "report", "verdict", "promote", "rollback", "lab", "emulator", "version")
+COMMANDS = (
+    "run",
+    "lint",
+    "status",
+    "report",
+    "verdict",
+    "promote",
+    "rollback",
+    "selftest",
+    "lab",
+    "emulator",
+    "version",
+)
 
 
 def runbook(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,10 @@ from small_plan import PLAN, WritePlan, complaint
 from runbook_lib.plan_file import dump_plan, load_plan
 
 PLANS = sorted((Path(__file__).parents[1] / "notebooks" / "plans").glob("*.yaml"))
-SECTIONS = "issue, target, candidate, rollout, logs, suites, probes, metrics, criteria, regressions, report"
+SECTIONS = (
+    "issue, target, candidate, rollout, logs, suites, probes, metrics, criteria, regressions, "
+    "selftest, report"
+)
 CRITERION = (
     "id, title, group, metric, at_most, at_least, baseline, critical, min_samples, failure_limit, "
     "must_have_data"

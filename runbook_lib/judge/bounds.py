@@ -41,13 +41,18 @@ def incomparable(bound: BaselineBound, baseline: float) -> str:
     return f"the baseline {baseline:g} is below zero, so a ratio to it says nothing: use at_most_increase"
 
 
-def headroom(criterion: Criterion, value: float, baseline: float | None) -> float | None:
-    """Return which share of its tightest upper bound a value leaves, 0 to 1; None where that says nothing."""
+def upper_limit(criterion: Criterion, baseline: float | None) -> float | None:
+    """Return the tightest upper bound, in the metric's unit; None where there is none, or none known."""
     limits = [criterion.at_most]
     if criterion.baseline is not None and baseline is not None:
         limits.append(_limit(criterion.baseline, baseline))
-    shares = [1 - value / limit for limit in limits if limit is not None and limit > 0]
-    return min(shares, default=None)
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def headroom(criterion: Criterion, value: float, baseline: float | None) -> float | None:
+    """Return which share of its tightest upper bound a value leaves, 0 to 1; None where that says nothing."""
+    limit = upper_limit(criterion, baseline)
+    return 1 - value / limit if limit is not None and limit > 0 else None
 
 
 def _limit(bound: BaselineBound, baseline: float) -> float | None:

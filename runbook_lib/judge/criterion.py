@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text, incomparable
+from runbook_lib.judge.change import detectable_rate, would_change
 from runbook_lib.plan import Criterion
 from runbook_lib.verdict import CriterionResult, Outcome
 
@@ -47,10 +48,19 @@ def judge_criterion(
         baseline=before,
         effect=None if observed is None or before is None else observed - before,
         samples=candidate.samples if candidate else 0,
+        detectable=detectable_rate(criterion, candidate),
+        needed=_needed(criterion, finding, candidate),
         reason=finding.reason,
+        would_change=would_change(criterion, finding.outcome, candidate, before),
         evidence=candidate.evidence if candidate else (),
         cell=metric.cell,
     )
+
+
+def _needed(criterion: Criterion, finding: Finding, candidate: Measurement | None) -> int | None:
+    if candidate is None or finding.outcome is not Outcome.INCONCLUSIVE:
+        return None
+    return max(0, criterion.min_samples - candidate.samples) or None
 
 
 def find(
@@ -83,18 +93,32 @@ def _no_data(criterion: Criterion, candidate: Measurement) -> Finding | None:
 
 
 def _breach(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> Finding | None:
-    value = candidate.value if candidate.samples else None
-    if value is None:
+    value = _known(candidate)
+    if value is None or not _broken(criterion, value - candidate.own, _known(baseline)):
         return None
+    text = _broken(criterion, value, _known(baseline))
+    return Finding(outcome=Outcome.FAIL, reason=_with_note(text, candidate))
+
+
+def _ours(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> str:
+    """Return why a value beyond its bound proves nothing: the observer may have made it so."""
+    text = _broken(criterion, candidate.value or 0, _known(baseline)) if candidate.own else ""
+    return (
+        f"{text}, but {candidate.own:.4g} {candidate.unit} of it may be the observer's own lag"
+        if text
+        else ""
+    )
+
+
+def _broken(criterion: Criterion, value: float, before: float | None) -> str:
     text = absolute_breach(criterion, value)
-    before = _known(baseline)
     if not text and criterion.baseline is not None and before is not None:
         text = baseline_breach(criterion.baseline, value, before)
-    return Finding(outcome=Outcome.FAIL, reason=_with_note(text, candidate)) if text else None
+    return text
 
 
 def _too_little(criterion: Criterion, candidate: Measurement, baseline: Measurement | None) -> Finding | None:
-    reason = _not_comparable(criterion, baseline)
+    reason = _ours(criterion, candidate, baseline) or _not_comparable(criterion, baseline)
     if not reason and candidate.samples < criterion.min_samples:
         reason = f"only {candidate.samples} sample(s), at least {criterion.min_samples} are needed"
     if not reason and candidate.missing:

@@ -22,6 +22,7 @@ class Judgement:
     confidence: Confidence
     deciding: str
     summary: str
+    would_change: str
     criteria: tuple[CriterionResult, ...]
     regressions: tuple[RegressionResult, ...]
 
@@ -52,6 +53,7 @@ def judge(plan: Plan, measurements: Iterable[Measurement], unseen: Mapping[str, 
         confidence=_confidence(action, results),
         deciding=deciding.id,
         summary=_summary(action, deciding, results),
+        would_change=_would_change(action, deciding, results),
         criteria=results,
         regressions=_regressions(plan, measured, results),
     )
@@ -111,6 +113,17 @@ def _summary(action: Action, deciding: CriterionResult, results: tuple[Criterion
     passed = sum(result.outcome is Outcome.PASS for result in results)
     nearest = f"{deciding.title} ({deciding.reason})"
     return f"{passed} of {len(results)} criteria pass; nearest to its bound: {nearest}"
+
+
+def _would_change(action: Action, deciding: CriterionResult, results: tuple[CriterionResult, ...]) -> str:
+    """Say in one sentence what would make the action another one."""
+    if action == "PROCEED_TO_PRODUCTION":
+        return f"nearest to a failure is {deciding.title}: {deciding.would_change}"
+    rollback = action == "ROLLBACK"
+    blocking = {Outcome.FAIL} if rollback else set(Outcome) - {Outcome.PASS}
+    others = sum(r.outcome in blocking and (r.critical or not rollback) for r in results) - 1
+    likewise = f"; {others} other criteria stand in the way likewise" if others else ""
+    return f"{deciding.title}: {deciding.would_change}{likewise}"
 
 
 def _regressions(

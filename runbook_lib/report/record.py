@@ -20,6 +20,7 @@ from runbook_lib.evidence import (
     TrafficShare,
 )
 from runbook_lib.plan import Plan
+from runbook_lib.rehearsal import SelfTested
 from runbook_lib.verdict import CriterionResult, Verdict
 
 
@@ -28,6 +29,7 @@ class RunRecord:
     """What a report is made of; a part is None where its step did not run or could not look.
 
     Attributes:
+        selftest: The last rehearsal of the gate before this run.
         load: One row per load session; columns are the fields of `evidence.Session`.
         series: One row per point of the cloud's series; columns `time` (UTC), `role`, `metric`, `value`,
             `unit`.
@@ -44,6 +46,7 @@ class RunRecord:
     metrics: MetricsEvidence | None = None
     rollback: RollbackEvidence | None = None
     verdict: Verdict | None = None
+    selftest: SelfTested | None = None
     load: pd.DataFrame | None = None
     series: pd.DataFrame | None = None
     errors: tuple[str, ...] = ()

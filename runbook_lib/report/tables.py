@@ -19,6 +19,7 @@ from runbook_lib.evidence import (
     SuiteResult,
     TrafficShare,
 )
+from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import text
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult
@@ -228,6 +229,17 @@ def severity_order(logs: LogsEvidence | None) -> list[str]:
     """Return the severities that were seen, mildest first, unknown names last."""
     seen = {name for tally in logs.counts.values() for name in tally} if logs else set()
     return [name for name in _SEVERITIES if name in seen] + sorted(seen - set(_SEVERITIES))
+
+
+def tried(selftest: SelfTested | None) -> pd.DataFrame:
+    """Return one row per image of a self-test: what had to happen, and what did."""
+    columns = ("As expected", "Image", "Compared with", "Expected", "Verdict", "Failed criteria", "Sessions")
+    return _table(columns, (
+        ("yes" if t.as_expected else "NO", t.image, t.baseline,
+         f"{t.expected} fails" if t.expected else "PROCEED_TO_PRODUCTION",
+         t.action or f"could not look: {t.error}", ", ".join(t.failed) or "none", t.sessions)
+        for t in (selftest.tried if selftest else ())
+    ))  # fmt: skip
 
 
 def pairs(values: Mapping[str, str], names: tuple[str, str]) -> pd.DataFrame:

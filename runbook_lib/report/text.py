@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from runbook_lib.evidence import Measurement
 from runbook_lib.redact import redact
-from runbook_lib.verdict import Outcome
+from runbook_lib.verdict import CriterionResult, Outcome
 
 NOT_OBSERVED = "not observed"
 _SYMBOLS = {Outcome.PASS: "✓", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!", Outcome.FAIL: "✗"}
@@ -54,6 +54,11 @@ def bounded(bound: str, unit: str) -> str:
     """Return the judge's bound, with its unit where it is one plain number."""
     plain = re.fullmatch(r"[≤≥<>=]+ [\d.,e+-]+", bound) and unit not in ("ratio", "ready")
     return f"{bound} {unit}" if plain else bound
+
+
+def sensitivity(result: CriterionResult) -> str:
+    """Return which defect a count could not have overlooked, e.g. `1 in 14 would have shown`; or nothing."""
+    return f"1 in {math.floor(1 / result.detectable):,} would have shown" if result.detectable else ""
 
 
 def measured(measurement: Measurement | None) -> str:

@@ -196,6 +196,8 @@ def _slowest(
     note = f"session {lost[0].number}: {lost[0].status} {lost[0].detail}".strip() if lost else ""
     if slowest is not None and not note:
         note = f"session {slowest}; the client itself was at most {_lag_ms(sessions):.0f} ms late"
+    # A session that began late is no proof of a slow service; the slowest without its lag is.
+    proven = max((values[each.number] - each.lag_s for each in sessions if each.number in values), default=0)
     return measurement(
         metric,
         role,
@@ -203,6 +205,7 @@ def _slowest(
         values[slowest] if slowest is not None else None,
         len(values),
         failed=len(lost),
+        own=max(0.0, values[slowest] - proven) if slowest is not None else 0,
         missing=due,
         note=note or "no session was made",
         evidence=_LOAD,
