@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
 FLOORS = {
     0: ("__init__", "catalogue", "clock", "dotted", "errors", "redact"),
-    1: ("evidence", "places", "plan", "plan_file", "ports", "rehearsal", "sessions", "verdict"),
+    1: ("evidence", "pairs", "places", "plan", "plan_file", "ports", "rehearsal", "sessions", "verdict"),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "run", "selftest"),
@@ -26,6 +26,7 @@ FLOORS = {
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
 SIDEWAYS = {
     ("plan_file", "plan"),
+    ("pairs", "evidence"),
     ("ports", "evidence"),
     ("verdict", "evidence"),
     ("rehearsal", "evidence"),

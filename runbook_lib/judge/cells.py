@@ -1,0 +1,109 @@
+"""Turn counts of pairs into arrays, and a bound into what each cell of their grid wins a gambler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import chain
+
+import numpy as np
+
+from runbook_lib.judge.betting import Array
+from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid, PairCounts
+
+# A latency ratio beyond 3.7 counts as 3.7: slower still tells no more, and one freak session decides nothing.
+_CLIP_STEPS = 130
+# Twice as slow; the clip is then still within the grid.
+_FURTHEST_BOUND_STEPS = 69
+_STAKES: dict[Grid, tuple[float, ...]] = {
+    # (R - 1) / (R + 1) suits a candidate with R times the failures, for R = 1.5, 2, 3, 5, 10, 30.
+    "failures": tuple((r - 1) / (r + 1) for r in (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)),
+    # Suits slowdowns beyond the bound of about 0.1, 0.2, 0.4 and 0.8 standard deviations of a pair.
+    "latencies": (0.1, 0.2, 0.4, 0.8),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Counts of one criterion as arrays, with any number of leading axes (runs) before the looks.
+
+    Attributes:
+        cells: Pairs by look and step of the grid, of shape (..., looks, cells), the worst cell last.
+        lost: Pairs not observed, by look.
+        sums: The baseline's sum by look.
+        squares: The baseline's sum of squares by look.
+    """
+
+    cells: Array
+    lost: Array
+    sums: Array
+    squares: Array
+
+    @property
+    def pairs(self) -> Array:
+        """Observed pairs by look."""
+        pairs: Array = self.cells.sum(axis=-1)
+        return pairs
+
+    @property
+    def at_worst(self) -> Array:
+        """The cells as they would be if every lost pair had been as bad as can be."""
+        cells = self.cells.copy()
+        cells[..., -1] += self.lost
+        return cells
+
+
+def table(counts: PairCounts) -> Table:
+    """Return the counts of one run as arrays."""
+    looks, furthest = counts.looks, FURTHEST[counts.grid]
+    width = 2 * furthest + 1
+    sizes = [len(look.steps) for look in looks]
+    steps = np.fromiter(chain.from_iterable(look.steps for look in looks), np.int64, sum(sizes))
+    pairs = np.fromiter(chain.from_iterable(look.steps.values() for look in looks), np.float64, sum(sizes))
+    cells = np.zeros((len(looks), width))
+    cells[np.repeat(np.arange(len(looks)), sizes), steps + furthest] = pairs
+    return Table(
+        cells=cells,
+        lost=np.array([look.lost for look in looks], dtype=np.float64),
+        sums=np.array([look.baseline_sum for look in looks], dtype=np.float64),
+        squares=np.array([look.baseline_squares for look in looks], dtype=np.float64),
+    )
+
+
+@lru_cache(maxsize=1024)
+def stakes(grid: Grid, bound: float, *, doubt_the_candidate: bool) -> Array:
+    """Return what one pair in each cell wins each gambler against the hypothesis that `bound` is kept.
+
+    Args:
+        grid: What was counted.
+        bound: The mean difference in question: a share for failures, the log of a ratio for latencies.
+        doubt_the_candidate: Bet that the difference is above the bound; else that it is below.
+    """
+    steps = np.arange(-FURTHEST[grid], FURTHEST[grid] + 1)
+    if grid == "failures":
+        gains = (steps - bound) / (1 + abs(bound))
+    else:
+        # A whole step, so that the clip is the same on both sides of the bound.
+        gains = np.clip((steps - round(STEPS_PER_LOG * bound)) / _CLIP_STEPS, -1, 1)
+    return _frozen(np.outer(gains if doubt_the_candidate else -gains, _STAKES[grid]))
+
+
+@cache
+def ladder(grid: Grid) -> Array:
+    """Return the bounds, rising, among which a confidence interval is looked for."""
+    if grid == "latencies":
+        return _frozen(np.arange(-_FURTHEST_BOUND_STEPS, _FURTHEST_BOUND_STEPS + 1) / STEPS_PER_LOG)
+    rungs = np.geomspace(1e-4, 1.0, 301)
+    return _frozen(np.concatenate([-rungs[::-1], [0.0], rungs]))
+
+
+@cache
+def ladder_logs(grid: Grid, *, doubt_the_candidate: bool) -> Array:
+    """Return ln(1 + stake) for every bound of the ladder, of shape (cells, bounds, gamblers)."""
+    every = [stakes(grid, bound, doubt_the_candidate=doubt_the_candidate) for bound in ladder(grid).tolist()]
+    return _frozen(np.log1p(np.stack(every, axis=1)))
+
+
+def _frozen(array: Array) -> Array:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,63 @@
+"""Say in one plain sentence what the pairs of a criterion have shown, and what more would settle it."""
+
+from __future__ import annotations
+
+import math
+
+from runbook_lib.judge.paired import PairedFinding, PairedSpec
+from runbook_lib.verdict import Outcome
+
+
+def reason(finding: PairedFinding) -> str:
+    """Return the reason for the outcome, with the number of pairs that it rests on."""
+    if finding.outcome is Outcome.FAIL:
+        return _failed(finding)
+    if not finding.pairs or finding.interval is None:
+        return f"no pair of sessions was observed{_lost(finding)}"
+    most = difference(finding.spec, finding.interval[1])
+    if finding.outcome is Outcome.PASS:
+        return f"at most {most}, within {difference(finding.spec, finding.spec.margin)}: {_basis(finding)}"
+    return f"cannot rule out {most}, {_sought(finding)}: {_basis(finding)}; {_needed(finding)}"
+
+
+def difference(spec: PairedSpec, value: float) -> str:
+    """Return a difference as people write it, e.g. `+0.5 pp` or `× 1.03`."""
+    if spec.kind == "latency":
+        return f"× {value:.3g}"
+    return f"{100 * value:+.2g} pp"
+
+
+def smallest_effect(finding: PairedFinding) -> str:
+    """Say which effect so many pairs find half the time."""
+    if finding.smallest_effect is None:
+        return "no effect would have been found"
+    effect = difference(finding.spec, finding.smallest_effect)
+    return f"a candidate of {effect} would have been found half the time"
+
+
+def _failed(finding: PairedFinding) -> str:
+    if math.isinf(finding.against) or finding.observed is None or finding.interval is None:
+        breaches = round((finding.observed or 0) * finding.pairs)
+        return f"happened in {breaches} of {finding.pairs:,} sessions, and may never happen"
+    seen, least = (difference(finding.spec, value) for value in (finding.observed, finding.interval[0]))
+    tolerated = difference(finding.spec, finding.spec.tolerance)
+    return f"{seen}, at least {least}, where {tolerated} is tolerated: {_basis(finding)}"
+
+
+def _sought(finding: PairedFinding) -> str:
+    return f"and {difference(finding.spec, finding.spec.margin)} must be ruled out"
+
+
+def _needed(finding: PairedFinding) -> str:
+    if finding.pairs_needed is None:
+        return "more pairs like these would not settle it"
+    return f"about {finding.pairs_needed:,} more pairs would settle it"
+
+
+def _basis(finding: PairedFinding) -> str:
+    unsteady = ", the baseline being unsteady" if finding.excess > 1 else ""
+    return f"{finding.pairs:,} pairs{_lost(finding)}{unsteady}"
+
+
+def _lost(finding: PairedFinding) -> str:
+    return f" ({finding.lost:,} lost)" if finding.lost else ""
