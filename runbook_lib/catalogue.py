@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +13,7 @@ class Metric:
     Attributes:
         step: The step whose evidence holds it.
         counts: The value counts the bad ones among the samples.
+        paired: It is compared pair by pair: a share of bad sessions, or a latency; empty if it is not.
     """
 
     unit: str
@@ -19,6 +21,7 @@ class Metric:
     cell: str
     meaning: str
     counts: bool = False
+    paired: Literal["", "share", "latency"] = ""
 
 
 METRICS = {
@@ -69,6 +72,26 @@ METRICS = {
     "load.failures": Metric(
         unit="sessions", step="metrics", cell="04_metrics#load", counts=True,
         meaning="sessions under load that did not end with an answer",
+    ),
+    "pairs.failures": Metric(
+        unit="ratio", step="metrics", cell="04_metrics#pairs", paired="share",
+        meaning="share of the sessions under load that did not end with an answer, pair by pair",
+    ),
+    "pairs.violations": Metric(
+        unit="ratio", step="metrics", cell="04_metrics#pairs", paired="share",
+        meaning="share of the sessions under load whose events broke the contract or never came, by pairs",
+    ),
+    "pairs.connect_s": Metric(
+        unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
+        meaning="WebSocket connection under load, pair by pair; the value is the median",
+    ),
+    "pairs.first_event_s": Metric(
+        unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
+        meaning="from the message to the first event of its answer, pair by pair; the value is the median",
+    ),
+    "pairs.answer_s": Metric(
+        unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
+        meaning="from the message to the final event, pair by pair; the value is the median",
     ),
     "requests.error_ratio": Metric(
         unit="ratio", step="metrics", cell="04_metrics#errors",

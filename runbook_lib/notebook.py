@@ -16,6 +16,7 @@ from runbook_lib.report import tables, text
 from runbook_lib.report.html import all_charts
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run import Run, latest_run, open_run
+from runbook_lib.verdict import Outcome
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 Value = str | int | float
@@ -150,6 +151,14 @@ class Cockpit:
         count = ", ".join(f"{count} on the {role}" for role, count in seen.sessions.items())
         lag = "" if seen.valid else "; the client itself lagged, so these times are rather too long"
         return Shown(sentence=f"Sessions: {count}{lag}", parts=(tables.measurements(seen),))
+
+    def pairs(self) -> Shown:
+        """Show what the pairs of sessions say so far, criterion by criterion."""
+        judged = [result for result in self._run.preview().criteria if result.trail]
+        pairs = max((result.samples for result in judged), default=0)
+        open_ones = sum(result.outcome is Outcome.INCONCLUSIVE for result in judged)
+        sentence = f"{pairs} pairs of sessions; {open_ones} of {len(judged)} comparisons are not settled"
+        return Shown(sentence=sentence, parts=(tables.comparisons(judged),))
 
     def chart(self, name: str) -> Shown:
         """Show a chart: `waterfall`, `connect`, `answer`, `memory` or `severities`."""

@@ -94,6 +94,12 @@ class PairCounts(Record):
         return sum(look.lost for look in self.looks)
 
 
+class Pairs(Record):
+    """All pairs of one run, by the id of the criterion that compares them."""
+
+    counts: dict[str, PairCounts] = Field(default_factory=dict)
+
+
 def pairs_per_look(budget_pairs: int) -> int:
     """Return how many pairs a look takes: 60, or more where a large budget would make over 256 looks."""
     return max(SMALLEST_LOOK, math.ceil(budget_pairs / MOST_LOOKS))

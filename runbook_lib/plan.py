@@ -293,6 +293,37 @@ class BaselineBound(Section):
         return self
 
 
+class Paired(Section):
+    """Candidate against baseline, session by session, under load; for the metrics `pairs.…`.
+
+    The load ends as soon as every such criterion is settled, or one that is critical has failed.
+    """
+
+    tolerance: float = Field(ge=0)
+    """Worse than this for sure is a FAIL: a share (0 to 1) above the baseline's, or a ratio to its time."""
+    margin: float = Field(gt=0)
+    """Better than this for sure is a PASS; in the same unit, and above the tolerance."""
+    above_s: Seconds | None = None
+    """Of a latency: compare the share of sessions that took longer than this."""
+    weight: float = Field(default=1, gt=0)
+    """Its part of `judging.alpha`, against the weights of the other paired criteria."""
+
+    @model_validator(mode="after")
+    def _room_between(self) -> Paired:
+        if self.margin <= self.tolerance:
+            raise ValueError("the margin must be above the tolerance")
+        return self
+
+
+class Judging(Section):
+    """How sure the judge must be of what it finds by comparing pairs, however often it looks."""
+
+    alpha: float = Field(default=0.01, gt=0, lt=0.5)
+    """Chance of a wrong FAIL, at most, of all paired criteria together."""
+    pass_alpha: float = Field(default=0.01, gt=0, lt=0.5)
+    """Chance of a wrong PASS of a paired criterion whose candidate is as bad as its margin, at most."""
+
+
 class Criterion(Section):
     """One thing that must hold."""
 
@@ -304,6 +335,8 @@ class Criterion(Section):
     at_least: float | None = None
     baseline: BaselineBound | None = None
     """Bound relative to the baseline; holds in addition to the absolute one."""
+    paired: Paired | None = None
+    """Comparison by pairs, instead of bounds."""
     critical: bool = True
     """A failure means ROLLBACK; otherwise it means INVESTIGATE."""
     min_samples: int = Field(default=1, ge=1)
@@ -315,8 +348,16 @@ class Criterion(Section):
 
     @model_validator(mode="after")
     def _bounded(self) -> Criterion:
-        if self.at_most is None and self.at_least is None and self.baseline is None:
-            raise ValueError("give at_most, at_least or baseline")
+        bounds = [self.at_most, self.at_least, self.baseline]
+        if bool(self.paired) == any(bound is not None for bound in bounds):
+            raise ValueError("give at_most, at_least or baseline, or else paired")
+        kind = METRICS[self.metric].paired if self.metric in METRICS else ""
+        if bool(self.paired) != bool(kind):
+            raise ValueError(f"{self.metric} is judged by {'paired' if kind else 'bounds'}")
+        if self.paired and kind == "share" and self.paired.above_s is not None:
+            raise ValueError("paired.above_s is for latencies")
+        if self.paired and kind == "latency" and self.paired.above_s is None and self.paired.tolerance < 1:
+            raise ValueError("paired.tolerance of a latency is a ratio, 1 or more")
         return self
 
 
@@ -356,6 +397,7 @@ class Plan(Section):
     probes: Probes = Probes()
     metrics: Metrics = Metrics()
     criteria: tuple[Criterion, ...] = Field(min_length=1)
+    judging: Judging = Judging()
     regressions: tuple[Regression, ...] = ()
     selftest: SelfTest = SelfTest()
     report: Report = Report()

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar, cast
@@ -29,8 +29,9 @@ from runbook_lib.evidence import (
     StepEvidence,
     SuitesEvidence,
 )
-from runbook_lib.judge import judge
+from runbook_lib.judge import judge, settled
 from runbook_lib.local_cloud import endpoints_of, environment_of
+from runbook_lib.pairs import Pairs
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import load_plan
 from runbook_lib.ports import Ports
@@ -153,7 +154,9 @@ class Run:
         """Load both revisions and read their series."""
 
         def act() -> MetricsEvidence:
-            seen = measure(self.plan, self._deployed(), self.ports)
+            enough = partial(settled, self.plan)
+            seen = measure(self.plan, self._deployed(), self.ports, enough)
+            self.folder.write_evidence("pairs", Pairs(counts=seen.pairs))
             self.folder.write_table("load_sessions", session_table(seen.sessions))
             self.folder.write_table("series", seen.series)
             return seen.evidence
@@ -165,6 +168,10 @@ class Run:
         verdict = self._judged_by(self.plan)
         self.folder.write_record("verdict.json", verdict)
         return verdict
+
+    def preview(self) -> Verdict:
+        """Judge what was observed so far, and write nothing."""
+        return self._judged_by(self.plan)
 
     def rejudge(self, plan_file: Path) -> Verdict:
         """Judge the archived evidence by another plan; the run's own verdict and report stay as they are.
@@ -183,7 +190,8 @@ class Run:
         evidence = self.observed()
         measurements = [found for step in evidence.values() for found in step.measurements]
         unseen = self.unseen()
-        judgement = judge(plan, measurements, unseen)
+        paired = self.folder.find_evidence("pairs", Pairs) if "metrics" in evidence else None
+        judgement = judge(plan, measurements, unseen, paired.counts if paired else {})
         deployed = cast("DeployEvidence | None", evidence.get("deploy"))
         begun = self.folder.ledger()[0].time
         return Verdict(

@@ -91,7 +91,7 @@ def _try(case: _Case, plan_file: Path, folder: Path, clock: Clock) -> Tried:
     run = Run.start(plan_file, _parameters(case, folder), folder)
     error = ""
     try:
-        for step in (run.deploy, run.read_logs, run.probe, run.measure):
+        for step in (run.deploy, run.read_logs, run.run_suites, run.probe, run.measure):
             step()
         if run.judge().action == "ROLLBACK":
             run.roll_back()

@@ -33,16 +33,35 @@ OutcomeField = Annotated[
 """An `Outcome` that files spell by its name."""
 
 
+class LookSeen(Record):
+    """What the pairs had shown at one look, as powers of ten: 2 is evidence of 100 to 1.
+
+    Attributes:
+        pairs: Pairs seen until then.
+        against: Evidence that the candidate is worse than the tolerance.
+        favour: Evidence that it is better than the margin.
+    """
+
+    pairs: int
+    against: float
+    favour: float
+
+
 class CriterionResult(Record):
     """The judge's word on one criterion; every field of it is in `verdict.json`.
 
     Attributes:
-        effect: Candidate less baseline, in `unit`.
+        effect: Candidate less baseline, in `effect_unit`; candidate by baseline where that is `times`.
+        effect_unit: Unit of effect, interval and, of pairs, `detectable`; empty for `unit`.
         interval: Confidence interval of the effect, at the level 1 - `alpha`.
+        alpha: Chance of a wrong FAIL of this criterion, at most; None where nothing is left to chance.
+        pass_alpha: Chance of a wrong PASS of this criterion, at most.
+        wrong_at_most: Bound for the chance of such evidence from the other kind of candidate, once settled.
         detectable: The smallest effect that this look would have shown: for a count, the share of bad samples
             (0 to 1) of which at least one would have come with 95 %; for pairs, in the effect's own unit.
         needed: Samples that would settle what is INCONCLUSIVE, as far as that is known.
         would_change: What would make it another outcome, in one sentence.
+        trail: For pairs, the evidence after each look.
     """
 
     id: str
@@ -56,8 +75,11 @@ class CriterionResult(Record):
     bound: str
     baseline: float | None
     effect: float | None
+    effect_unit: str = ""
     interval: tuple[float, float] | None = None
     alpha: float | None = None
+    pass_alpha: float | None = None
+    wrong_at_most: float | None = None
     samples: int
     detectable: float | None = None
     needed: int | None = None
@@ -65,6 +87,7 @@ class CriterionResult(Record):
     would_change: str = ""
     evidence: tuple[str, ...] = ()
     cell: str = ""
+    trail: tuple[LookSeen, ...] = ()
 
 
 class RegressionResult(Record):

@@ -11,13 +11,14 @@ from runbook_lib.plan_file import dump_plan, load_plan
 
 PLANS = sorted((Path(__file__).parents[1] / "notebooks" / "plans").glob("*.yaml"))
 SECTIONS = (
-    "issue, target, candidate, rollout, logs, suites, probes, metrics, criteria, regressions, "
-    "selftest, report"
+    "issue, target, candidate, rollout, logs, suites, probes, metrics, criteria, judging, "
+    "regressions, selftest, report"
 )
 CRITERION = (
-    "id, title, group, metric, at_most, at_least, baseline, critical, min_samples, failure_limit, "
+    "id, title, group, metric, at_most, at_least, baseline, paired, critical, min_samples, failure_limit, "
     "must_have_data"
 )
+BOUNDS = "give at_most, at_least or baseline, or else paired"
 SUITE = "title, pytest, command, cwd, env, timeout_s, must_reach_candidate"
 TEMPLATES = "{candidate_url} {candidate_ws_url} {baseline_url} {run_id} {junit}: double every other brace"
 TEXT = "must be text (a number or a date needs quotes)"
@@ -111,7 +112,9 @@ def test_a_wrong_value_is_named_with_its_line(plan_file: WritePlan, added: str, 
         ("{title: A plan}", "{number: 3}", "plan.yaml:1: issue.title: is missing"),
         ('"chat:2"', "1.10", f"plan.yaml:3: candidate.image: {TEXT}"),
         ('image: "chat:2"', "env: {}", "plan.yaml:3: candidate: give either image or command"),
-        ("    at_least: 1\n", "", "plan.yaml:5: criteria.0: give at_most, at_least or baseline"),
+        ("    at_least: 1\n", "", f"plan.yaml:5: criteria.0: {BOUNDS}"),
+        ("at_least: 1", "paired: {tolerance: 0, margin: 1}",
+         "plan.yaml:5: criteria.0: deploy.ready is judged by bounds"),
         ("at_least: 1", "at_most: .inf", "plan.yaml:8: criteria.0.at_most: Input should be a finite number"),
         ("at_least: 1", "at_most: .nan", "plan.yaml:8: criteria.0.at_most: Input should be a finite number"),
         ("at_least: 1", "baseline: {}",

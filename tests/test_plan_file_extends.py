@@ -34,7 +34,7 @@ def test_a_chain_of_two_is_followed_from_each_files_own_folder(plan_file: WriteP
         ("", "extends: base.yaml\n\n\ncriteria:\n  - id: ready\n    metric: x\n",
          "plan.yaml:6: criteria.0.metric: no metric 'x' (allowed: "),
         ("", "extends: base.yaml\ncriteria:\n  - id: more\n    title: T\n    metric: deploy.ready\n",
-         "plan.yaml:3: criteria.1: give at_most, at_least or baseline"),
+         "plan.yaml:3: criteria.1: give at_most, at_least or baseline, or else paired"),
         ("regressions:\n  - {id: x, title: X, criterion: ready}\n",
          "extends: base.yaml\nregressions:\n\n  - {title: Y, criterion: ready}\n",
          "plan.yaml:4: regressions.0.id: is missing"),

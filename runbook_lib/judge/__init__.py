@@ -1,5 +1,6 @@
 """Decide: criteria and measurements in, outcomes and an action out. No I/O, no clock, no randomness."""
 
 from runbook_lib.judge.judgement import Judgement, judge
+from runbook_lib.judge.stopping import settled
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Judgement", "judge", "settled"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from html import escape
 
 import pandas as pd
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 
 from runbook_lib.evidence import LogsEvidence, Role, Session
 from runbook_lib.report import tables, text
-from runbook_lib.verdict import CriterionResult, Outcome
+from runbook_lib.verdict import CriterionResult
 
 # The subject has the only hue, what it is compared with is grey, dashed and has open marks: so the two can be
 # told apart by every kind of eye and on paper. Both have a contrast above 3:1 on white and on near-black.
@@ -19,8 +20,6 @@ _DASH: dict[Role, str] = {"candidate": "solid", "baseline": "dash"}
 _MARK: dict[Role, str] = {"candidate": "circle", "baseline": "diamond-open"}
 _PATTERN = {"candidate": {"shape": ""}, "baseline": {"shape": "/"}}
 BOUND_COLOUR = "#B35309"
-_OUTCOME_COLOURS = {Outcome.PASS: "#2A7F62", Outcome.INCONCLUSIVE: "#8A6A12", Outcome.ERROR: "#8A4B12",
-                    Outcome.FAIL: "#B3261E"}  # fmt: skip
 _AXIS = {"gridcolor": "#E3E5E8", "linecolor": "#8C9199", "zeroline": False, "ticks": "outside", "ticklen": 4,
          "automargin": True, "title": {"standoff": 12, "font": {"size": 13}}}  # fmt: skip
 TEMPLATE = go.layout.Template(
@@ -139,25 +138,35 @@ def startup_severities(logs: LogsEvidence | None) -> go.Figure | None:
     return figure
 
 
-def criteria_overview(results: Iterable[CriterionResult]) -> go.Figure | None:
-    """Return a strip with a cell per criterion and a row per group; symbol and hover tell the outcome."""
-    judged = tuple(results)
-    groups = list(dict.fromkeys(c.group for c in judged))
-    if not groups:
+def evidence_trail(result: CriterionResult) -> go.Figure | None:
+    """Return what the pairs of one criterion had shown after each look: against the candidate, and for it.
+
+    A line that reaches its threshold has settled the criterion; both begin at 1 to 1.
+    """
+    if not result.trail:
         return None
-    figure = _figure("", "", height=60 + 46 * len(groups))
-    for group in groups:
-        members = [c for c in judged if c.group == group]
+    pairs = [0, *(look.pairs for look in result.trail)]
+    figure = _figure("pairs of sessions", "evidence, in powers of ten")
+    lines = (
+        ("worse than tolerated", [look.against for look in result.trail], result.alpha,
+         BOUND_COLOUR, "solid"),
+        ("within the margin", [look.favour for look in result.trail], result.pass_alpha,
+         COLOURS["candidate"], "dash"),
+    )  # fmt: skip
+    for name, powers, alpha, colour, dash in lines:
         figure.add_scatter(
-            x=list(range(1, len(members) + 1)), y=[_plain(group)] * len(members), mode="markers+text",
-            marker={"symbol": "square", "size": 32, "color": [_OUTCOME_COLOURS[c.outcome] for c in members]},
-            text=[text.outcome_word(c.outcome).split()[0] for c in members],
-            textfont={"color": "#FFFFFF", "size": 16}, showlegend=False, hoverinfo="text",
-            hovertext=[f"{c.outcome.name}: {_plain(c.title)}" for c in members],
+            x=pairs, y=[0.0, *powers], name=name, mode="lines+markers", marker={"size": 6},
+            line={"color": colour, "dash": dash, "width": 2.5},
+            hovertemplate=f"{name}: 10^%{{y:.1f}} to 1 after %{{x}} pairs<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(visible=False, range=[0.4, max(8, len(judged)) + 0.6])
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", showline=False)
-    figure.update_layout(margin={"t": 10, "b": 10})
+        if alpha:
+            figure.add_scatter(
+                x=[0, pairs[-1]], y=[-math.log10(alpha)] * 2, mode="lines+text", showlegend=False,
+                text=[f"settled at {text.number(1 / alpha)} to 1"], textposition="top right",
+                hoverinfo="skip", line={"color": colour, "width": 1.5, "dash": "dot"},
+                textfont={"color": colour, "size": 11},
+            )  # fmt: skip
+    figure.update_xaxes(rangemode="tozero")
     return figure
 
 

@@ -48,6 +48,7 @@ def render(record: RunRecord) -> str:
     return _environment().get_template("report.html.j2").render(
         record=record,
         charts={chart.id: chart for chart in drawn},
+        trails=[chart.id for chart in drawn if chart.id.startswith("trail-")],
         tables=tables,
         text=text,
         parameters=masked_parameters(record),
@@ -61,7 +62,9 @@ def render(record: RunRecord) -> str:
 
 def all_charts(record: RunRecord) -> tuple[Chart, ...]:
     """Return the charts of a report, drawn or not, in their order."""
-    return (_waterfall(record), *_latencies(record), _memory(record), _severities(record))
+    return (
+        _waterfall(record), *_latencies(record), *_trails(record), _memory(record), _severities(record),
+    )  # fmt: skip
 
 
 def masked_parameters(record: RunRecord) -> dict[str, str]:
@@ -112,6 +115,17 @@ def _latencies(record: RunRecord) -> Sequence[Chart]:
             absent="No session under load was observed.",
         )
         for kind, title in kinds
+    ]  # fmt: skip
+
+
+def _trails(record: RunRecord) -> Sequence[Chart]:
+    return [
+        Chart(
+            id=f"trail-{result.id}", title=result.title, figure=charts.evidence_trail(result),
+            reading=f"{result.reason[:1].upper()}{result.reason[1:]}.", numbers=tables.trail(result),
+            absent="No pair of sessions was observed.",
+        )
+        for result in record.criteria() if result.trail
     ]  # fmt: skip
 
 

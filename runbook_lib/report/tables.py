@@ -231,6 +231,25 @@ def severity_order(logs: LogsEvidence | None) -> list[str]:
     return [name for name in _SEVERITIES if name in seen] + sorted(seen - set(_SEVERITIES))
 
 
+def comparisons(results: Iterable[CriterionResult]) -> pd.DataFrame:
+    """Return one row per criterion that compares pairs, with what is known of the effect."""
+    columns = ("Outcome", "Criterion", "Candidate", "Baseline", "Effect", "Pairs", "Reason")
+    return _table(columns, (
+        (text.outcome_word(c.outcome), c.title, text.quantity(c.observed, c.unit),
+         text.quantity(c.baseline, c.unit),
+         text.effect(c) or text.NOT_OBSERVED, c.samples, c.reason)
+        for c in results
+    ))  # fmt: skip
+
+
+def trail(result: CriterionResult) -> pd.DataFrame:
+    """Return one row per look at the pairs of one criterion: the evidence for either outcome."""
+    return _table(("Pairs", "Evidence of worse than tolerated", "Evidence of within the margin"), (
+        (look.pairs, f"{text.odds(look.against)} to 1", f"{text.odds(look.favour)} to 1")
+        for look in result.trail
+    ))  # fmt: skip
+
+
 def tried(selftest: SelfTested | None) -> pd.DataFrame:
     """Return one row per image of a self-test: what had to happen, and what did."""
     columns = ("As expected", "Image", "Compared with", "Expected", "Verdict", "Failed criteria", "Sessions")

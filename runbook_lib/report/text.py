@@ -57,8 +57,36 @@ def bounded(bound: str, unit: str) -> str:
 
 
 def sensitivity(result: CriterionResult) -> str:
-    """Return which defect a count could not have overlooked, e.g. `1 in 14 would have shown`; or nothing."""
-    return f"1 in {math.floor(1 / result.detectable):,} would have shown" if result.detectable else ""
+    """Return what could not have been overlooked, e.g. `1 in 14 would have shown`; or nothing."""
+    if not result.detectable:
+        return ""
+    if result.effect_unit:
+        return f"{difference(result.detectable, result.effect_unit)} shows half the time"
+    return f"1 in {math.floor(1 / result.detectable):,} would have shown"
+
+
+def difference(value: float, unit: str) -> str:
+    """Return the effect of a comparison: `× 1.03`, or percentage points with their sign."""
+    if unit == "times":
+        return f"× {value:.3g}"
+    return f"{100 * value:+.2g} pp" if unit == "ratio" else f"{number(value)} {unit}"
+
+
+def effect(result: CriterionResult) -> str:
+    """Return the effect with its interval, in words; empty where there is none."""
+    if result.effect is None:
+        return ""
+    unit = result.effect_unit or result.unit
+    seen = difference(result.effect, unit)
+    if result.interval is None:
+        return seen
+    low, high = (difference(bound, unit) for bound in result.interval)
+    return f"{seen}, between {low} and {high}"
+
+
+def odds(power: float) -> str:
+    """Return a power of ten as odds."""
+    return number(10**power) if power < 6 else f"10^{power:.0f}"
 
 
 def measured(measurement: Measurement | None) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from runbook_lib.catalogue import describe
 from runbook_lib.evidence import (
     DeployEvidence,
     Measurement,
@@ -16,11 +18,12 @@ from runbook_lib.evidence import (
     Session,
     Window,
 )
+from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
-from runbook_lib.ports import LoadJob, MetricType, Ports
-from runbook_lib.steps.gauge import open_sessions
+from runbook_lib.ports import MetricType, Ports
+from runbook_lib.steps.loading import Enough, Loaded, load
 from runbook_lib.steps.measuring import measurement
-from runbook_lib.steps.waiting import run_to_end
+from runbook_lib.steps.pairing import session_value
 
 _LOAD = ("evidence/metrics.json", "evidence/load_sessions.parquet")
 _SERIES = ("evidence/metrics.json", "evidence/series.parquet")
@@ -47,28 +50,27 @@ _WANTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsObservation:
-    """The step's evidence, its sessions, and its series.
+    """The step's evidence, the counts of its pairs by criterion, its sessions, and its series.
 
     `series` has one row per point: `time` (UTC), `role`, `metric`, `value`, `count`, `label`, `unit`.
     """
 
     evidence: MetricsEvidence
+    pairs: dict[str, PairCounts]
     sessions: tuple[Session, ...]
     series: pd.DataFrame
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Load:
-    """What the load gave. `before` and `after` are the open sessions that the service itself counts."""
-
-    window: Window
-    sessions: tuple[Session, ...]
-    before: dict[Role, int | None]
-    after: dict[Role, int | None]
-
-
-def measure(plan: Plan, deployed: DeployEvidence, ports: Ports) -> MetricsObservation:
+def measure(
+    plan: Plan, deployed: DeployEvidence, ports: Ports, enough: Enough = lambda _: False
+) -> MetricsObservation:
     """Stay quiet, load, stay quiet again, then read the series.
+
+    Args:
+        plan: What to load, and how to compare.
+        deployed: What was deployed.
+        ports: The world.
+        enough: Asked after each look; True ends the load before the budget is spent.
 
     Raises:
         CloudError: If Cloud Monitoring does not answer.
@@ -77,19 +79,21 @@ def measure(plan: Plan, deployed: DeployEvidence, ports: Ports) -> MetricsObserv
     start = ports.clock.now()
     urls = _urls(deployed)
     ports.clock.sleep(plan.metrics.idle_s if urls else 0)
-    load = _load(plan, urls, ports)
+    loaded = load(plan, urls, ports, enough)
     ports.clock.sleep(max(plan.metrics.idle_s, plan.metrics.settle_s) if urls else 0)
     window = Window(start=start, end=ports.clock.now())
     series = _series(deployed, window, ports)
-    valid = _valid(load.sessions)
+    valid = _valid(loaded.sessions)
     evidence = MetricsEvidence(
         window=window,
         notes=() if valid else ("the client itself lagged under load: the times are rather too long",),
-        measurements=_measurements(plan, deployed, load, series, window),
+        measurements=_measurements(plan, deployed, loaded, series, window),
         valid=valid,
-        sessions={role: sum(session.role == role for session in load.sessions) for role in _states(deployed)},
+        sessions={
+            role: sum(session.role == role for session in loaded.sessions) for role in _states(deployed)
+        },
     )
-    return MetricsObservation(evidence=evidence, sessions=load.sessions, series=series)
+    return MetricsObservation(evidence=evidence, pairs=loaded.pairs, sessions=loaded.sessions, series=series)
 
 
 def _urls(deployed: DeployEvidence) -> dict[Role, str]:
@@ -102,23 +106,6 @@ def _urls(deployed: DeployEvidence) -> dict[Role, str]:
 
 def _states(deployed: DeployEvidence) -> dict[Role, RevisionState | None]:
     return {"candidate": deployed.candidate, "baseline": deployed.baseline}
-
-
-def _load(plan: Plan, urls: dict[Role, str], ports: Ports) -> _Load:
-    settings = plan.probes.load
-    before = open_sessions(plan, urls, ports)
-    start = ports.clock.now()
-    job = LoadJob(
-        urls=urls,
-        sessions=settings.sessions,
-        rate_per_s=settings.rate_per_s,
-        http_paths=settings.http_paths,
-        seed=settings.seed,
-    )
-    sessions = run_to_end(ports.agents.load(job)) if urls else ()
-    window = Window(start=start, end=ports.clock.now())
-    ports.clock.sleep(plan.metrics.drain_s if urls else 0)
-    return _Load(window=window, sessions=sessions, before=before, after=open_sessions(plan, urls, ports))
 
 
 def _valid(sessions: Sequence[Session]) -> bool:
@@ -156,23 +143,26 @@ def _one_series(wanted: _Wanted, window: Window, deployed: DeployEvidence, ports
 
 
 def _measurements(
-    plan: Plan, deployed: DeployEvidence, load: _Load, series: pd.DataFrame, window: Window
+    plan: Plan, deployed: DeployEvidence, loaded: Loaded, series: pd.DataFrame, window: Window
 ) -> tuple[Measurement, ...]:
     found: list[Measurement] = []
     for role, state in _states(deployed).items():
         if state is None:
             continue
         mine = series[series["role"] == role]
-        sessions = [session for session in load.sessions if session.role == role]
-        due = plan.probes.load.sessions - len(sessions)
+        sessions = [session for session in loaded.sessions if session.role == role]
+        due = loaded.due - len(sessions)
         found += [
-            _slowest("load.connect_max_s", role, load.window, sessions, lambda s: s.connect_s, due),
-            _slowest("load.answer_max_s", role, load.window, _connected(sessions), lambda s: s.answer_s, due),
-            _failures(role, load.window, sessions, due),
-            _left_open(role, load),
+            _slowest("load.connect_max_s", role, loaded.window, sessions, lambda s: s.connect_s, due),
+            _slowest(
+                "load.answer_max_s", role, loaded.window, _connected(sessions), lambda s: s.answer_s, due
+            ),
+            _failures(role, loaded.window, sessions, due),
+            _left_open(role, loaded),
             _error_ratio(role, window, mine),
-            _memory_growth(role, load.window, window, mine),
+            _memory_growth(role, loaded.window, window, mine),
             _startup(role, state, window, mine),
+            *_by_session(plan, role, loaded.window, sessions),
         ]
     return tuple(found)
 
@@ -231,15 +221,34 @@ def _failures(role: Role, window: Window, sessions: Sequence[Session], due: int)
     )
 
 
-def _left_open(role: Role, load: _Load) -> Measurement:
-    before, after = load.before.get(role), load.after.get(role)
+def _by_session(plan: Plan, role: Role, window: Window, sessions: Sequence[Session]) -> Iterator[Measurement]:
+    """Yield what the paired criteria compare, as one figure for each revision: a share, or a median."""
+    for metric in dict.fromkeys(criterion.metric for criterion in plan.criteria if criterion.paired):
+        values = pd.Series([session_value(metric, session) for session in sessions], dtype=float)
+        middle = values.mean() if describe(metric).paired == "share" else values.median()
+        known = len(values) > 0 and math.isfinite(middle)
+        note = (
+            ""
+            if known
+            else "more than half of the sessions gave no value"
+            if len(values)
+            else "no session was made"
+        )
+        yield measurement(
+            metric, role, window, float(middle) if known else None, len(values) if known else 0,
+            note=note, evidence=(*_LOAD, "evidence/pairs.json"),
+        )  # fmt: skip
+
+
+def _left_open(role: Role, loaded: Loaded) -> Measurement:
+    before, after = loaded.before.get(role), loaded.after.get(role)
     counted = before is not None and after is not None
     return measurement(
         "sessions.left_open",
         role,
-        load.window,
+        loaded.window,
         float(after - before) if before is not None and after is not None else None,
-        sum(session.role == role for session in load.sessions) if counted else 0,
+        sum(session.role == role for session in loaded.sessions) if counted else 0,
         note=f"{before} before, {after} after"
         if counted
         else "the health endpoint gave no count of sessions",

@@ -47,4 +47,5 @@ def plan_of(*criteria: Criterion, regressions: tuple[dict[str, str], ...] = ()) 
     )
 
 
-ALL_METRICS = (*METRICS, "suite.e2e.failures")
+BOUNDED = (*(name for name, metric in METRICS.items() if not metric.paired), "suite.e2e.failures")
+"""Metrics that are judged by bounds; the others are compared pair by pair."""

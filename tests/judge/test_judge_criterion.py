@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from measured import ALL_METRICS, criterion, measured
+from measured import BOUNDED, criterion, measured
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
@@ -141,7 +141,7 @@ def test_a_baseline_without_data_is_none(baseline: dict[str, Any], reason: str) 
         assert found == (INCONCLUSIVE, reason)
 
 
-@pytest.mark.parametrize("metric", ALL_METRICS)
+@pytest.mark.parametrize("metric", BOUNDED)
 def test_every_metric_of_the_catalogue_can_be_judged(metric: str) -> None:
     asked = criterion(metric, at_most=1, min_samples=3)
     assert judged(asked, measured(metric, 1))[0] is PASS

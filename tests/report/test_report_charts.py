@@ -51,13 +51,6 @@ def test_severity_bars_show_a_zero_where_the_other_revision_had_entries() -> Non
     assert [list(bar.y) for bar in figure.data] == [[112, 6, 0, 0], [104, 0, 3, 2]]
 
 
-def test_the_overview_has_a_cell_per_criterion_with_its_outcome_as_a_symbol() -> None:
-    figure = charts.criteria_overview(records.failing().criteria())
-    assert figure is not None
-    assert [list(row.text) for row in figure.data][1] == ["✓", "✓", "✓", "✓", "✗"]
-    assert figure.data[1].hovertext[4] == "FAIL: User Isolation: concurrent users properly separated"
-
-
 def test_nothing_observed_makes_no_figure() -> None:
     lost = records.load_table(lost=60)
     silent = LogsEvidence(window=records.window(), counts={}, complete_until=records.START)
@@ -71,7 +64,6 @@ def test_nothing_observed_makes_no_figure() -> None:
     assert charts.metric_series(no_values) is None
     assert charts.startup_severities(None) is None
     assert charts.startup_severities(silent) is None
-    assert charts.criteria_overview(()) is None
 
 
 def test_labels_from_outside_cannot_become_links_in_a_chart() -> None:

@@ -62,12 +62,12 @@ def test_a_value_that_nobody_saw_reads_not_observed() -> None:
     assert "ERROR No memory leaks not observed: timeSeries.list answered 503 not observed ≤ baseline" in row
 
 
-def test_an_interval_stands_below_its_value() -> None:
+def test_an_effect_stands_below_the_reason_with_its_interval() -> None:
     verdict = records.verdict()
-    first = verdict.criteria[9].model_copy(update={"interval": (0.07, 0.095), "alpha": 0.01})
+    first = verdict.criteria[9].model_copy(update={"effect": 0.08, "interval": (0.07, 0.095)})
     page = html.render(replace(records.good(), verdict=verdict.model_copy(update={"criteria": (first,)})))
     row = _words(page, "#criterion-connect-time")
-    assert "0.0812 s 0.07 to 0.095, \N{GREEK SMALL LETTER ALPHA} 0.01" in row
+    assert "Against the baseline: 0.08 s, between 0.07 s and 0.095 s" in row
 
 
 def test_secrets_are_masked_by_name_and_by_shape() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import httpx
@@ -11,6 +12,7 @@ from patience import eventually
 
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import DeployEvidence, Measurement, Window
+from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.steps.metrics import MetricsObservation, measure
 
@@ -159,3 +161,34 @@ def test_load_on_a_host_that_the_plan_does_not_allow_is_refused_before_it_begins
         "load on candidate---backend.example.test is refused: add backend.example.test to "
         "probes.load.allow_hosts of the plan"
     )
+
+
+def test_the_load_ends_with_the_look_that_settles_the_comparison_and_its_pairs_are_kept(
+    staging: Staging,
+) -> None:
+    asked = {
+        "id": "failures",
+        "title": "F",
+        "metric": "pairs.failures",
+        "paired": {"tolerance": 0, "margin": 0.5},
+    }
+    staging.create()
+    plan = metrics_plan(
+        staging,
+        probes={"load": {"sessions": 180, "rate_per_s": 40}},
+        metrics={"settle_s": 0, "drain_s": 0, "idle_s": 0},
+        criteria=[asked],
+    )
+    deployed = staging.deploy(plan)
+    asked_after: list[int] = []
+
+    def enough(pairs: Mapping[str, PairCounts]) -> bool:
+        asked_after.append(pairs["failures"].pairs)
+        return len(asked_after) == 2
+
+    seen = measure(plan, deployed, staging.ports(plan), enough)
+    assert asked_after == [60, 120]
+    assert seen.evidence.sessions == {"candidate": 120, "baseline": 120}
+    assert [look.number for look in seen.pairs["failures"].looks] == [0, 1]
+    found = measured(seen.evidence)["pairs.failures"]
+    assert (found.value, found.samples) == (0, 120)
