@@ -61,9 +61,11 @@ def store() -> MetricStore:
     return store
 
 
-async def ask(store: MetricStore, metric: MetricType, conditions: str = "", **request: Any) -> Any:
-    """Ask for the whole minute after the start, through the API's own method."""
-    api = MonitoringApi(store, Sampling(period_s=10, lag_s=0), now_ns=lambda: 60 * S)
+async def ask(
+    store: MetricStore, metric: MetricType, conditions: str = "", period_s: int = 10, **request: Any
+) -> Any:
+    """Ask for the first 40 s through the API's own method, a minute after the start."""
+    api = MonitoringApi(store, Sampling(period_s=period_s, lag_s=0), now_ns=lambda: 60 * S)
     message = types.ListTimeSeriesRequest.pb(
         types.ListTimeSeriesRequest(
             {
@@ -279,7 +281,7 @@ async def test_a_reducer_makes_one_series_of_several(
     [
         # 3 of 100, 5 of 200 and two of 1000; then 8 of 300, 8 of 400 and two of 1000.
         (REDUCE.REDUCE_MEAN, [330.0, 7600 / 18]),
-        (REDUCE.REDUCE_STDDEV, [math.sqrt(11410), math.sqrt(4000000 / 18 - (7600 / 18) ** 2)]),
+        (REDUCE.REDUCE_STDDEV, [math.sqrt(223_000 - 330**2), math.sqrt(4000000 / 18 - (7600 / 18) ** 2)]),
         (REDUCE.REDUCE_COUNT, [2, 2]),
         (REDUCE.REDUCE_PERCENTILE_50, [200, 400]),
         (REDUCE.REDUCE_PERCENTILE_99, [1000, 1000]),
@@ -396,18 +398,10 @@ async def test_aligning_and_reducing_lose_no_value(
             store.observe(REQUEST_LATENCIES, revision(), latency_ms, labels)
         store.close_window(at_s * S)
     aggregation = every(period_s, ALIGN.ALIGN_DELTA, REDUCE.REDUCE_SUM)
-    api = MonitoringApi(store, Sampling(period_s=1, lag_s=0), now_ns=lambda: 60 * S)
 
     async def points(metric: MetricType) -> list[Any]:
-        request = types.ListTimeSeriesRequest(
-            {
-                "name": "projects/p",
-                "filter": f'metric.type="{metric.name}"',
-                "interval": {"start_time": {"seconds": 0}, "end_time": {"seconds": end_s}},
-                "aggregation": aggregation,
-            }
-        )
-        answer = await api.list_time_series(types.ListTimeSeriesRequest.pb(request))
+        interval = {"start_time": {"seconds": 0}, "end_time": {"seconds": end_s}}
+        answer = await ask(store, metric, period_s=1, interval=interval, aggregation=aggregation)
         return [point.value for series in answer.time_series for point in series.points]
 
     everything = [latency_ms for latencies in samples for latency_ms in latencies]
