@@ -11,7 +11,7 @@ from typing import TypeVar
 from google.api import metric_pb2
 
 from .aggregation_align import ALIGNERS, Aligner, Periods
-from .aggregation_reduce import REDUCERS, Line, Reducer, reduce_lines
+from .aggregation_reduce import REDUCERS, Line, Reducer, can_group_by, reduce_lines
 from .clock import NS_PER_S
 from .errors import ApiError, invalid
 from .metric_types import GAUGE
@@ -95,7 +95,7 @@ class Stage:
         if table.shape.value_type not in rule.value_types:
             raise self._unfit("cross_series_reducer", chosen, table.shape)
         reduced = Shape(kind=GAUGE, value_type=rule.value_type, unit=rule.unit.format(table.shape.unit))
-        lines = reduce_lines(table.lines, rule, self.aggregation.group_by_fields)
+        lines = reduce_lines(table.lines, rule, self._fields())
         return Table(shape=table.shape if rule.keeps else reduced, lines=tuple(lines))
 
     def _choice(self, name: str, choices: type[_Choice]) -> _Choice:
@@ -104,6 +104,16 @@ class Stage:
             return choices(number)
         except ValueError as error:
             raise invalid(f"{self.field}.{name}", f"{number} is not one of the API's") from error
+
+    def _fields(self) -> list[str]:
+        fields = list(self.aggregation.group_by_fields)
+        for field in fields:
+            if not can_group_by(field):
+                raise invalid(
+                    f"{self.field}.group_by_fields",
+                    f"'{field}' is not metric.type, metric.labels.X, resource.type or resource.labels.X",
+                )
+        return fields
 
     def _periods(self) -> Periods:
         given = self.aggregation.alignment_period

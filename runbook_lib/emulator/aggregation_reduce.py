@@ -3,6 +3,7 @@
 Source: https://cloud.google.com/monitoring/api/ref_v3/rest/v3/Aggregation#Reducer
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +11,11 @@ from functools import partial
 from google.cloud.monitoring_v3 import types
 
 from .aggregation_values import deviation, mean, number, percentile, total
-from .errors import invalid
 from .metric_store import Point, Value
 from .metric_types import BOOL, DISTRIBUTION, DOUBLE, INT64
 
 Reducer = types.Aggregation.Reducer
+_GROUPING = re.compile(r"(metric|resource)\.(labels?\.\w+|type)|project")
 _NUMBERS = frozenset({INT64, DOUBLE})
 
 
@@ -27,22 +28,15 @@ class Line:
     points: Sequence[Point]
 
     def label(self, field: str) -> str:
-        """Return the value of a field to group by; what all lines share is "".
+        """Return the value of a field to group by; what all lines share is ""."""
+        place, *_, key = field.replace('"', "").split(".")
+        labels = {"metric": self.metric_labels, "resource": self.resource_labels}
+        return labels.get(place, {}).get(key, "")
 
-        Raises:
-            ApiError: INVALID_ARGUMENT when it is no such field.
-        """
-        match tuple(field.replace('"', "").split(".")):
-            case ("metric", "label" | "labels", key):
-                return self.metric_labels.get(key, "")
-            case ("resource", "label" | "labels", key):
-                return self.resource_labels.get(key, "")
-            case ("metric" | "resource", "type") | ("project",):
-                return ""
-        raise invalid(
-            "aggregation.group_by_fields",
-            f"'{field}' is not metric.type, metric.labels.X, resource.type or resource.labels.X",
-        )
+
+def can_group_by(field: str) -> bool:
+    """Say whether a field is one that series can be grouped by."""
+    return _GROUPING.fullmatch(field.replace('"', "")) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,17 @@
-"""Aligners and reducers give what the reference says, on points whose results are worked out by hand."""
+"""Aligners and reducers give what the reference says, on points whose results are worked out by hand.
+
+Source: https://cloud.google.com/monitoring/api/ref_v3/rest/v3/Aggregation
+"""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import grpc
 import pytest
 from google.cloud import monitoring_v3
-from google.cloud.monitoring_v3 import types
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from monitoring_questions import BAD, GOOD, S, ask, every, revision
 
 from runbook_lib.emulator.aggregation_align import ALIGNERS
 from runbook_lib.emulator.aggregation_reduce import REDUCERS
-from runbook_lib.emulator.errors import ApiError
 from runbook_lib.emulator.metric_store import MetricStore
 from runbook_lib.emulator.metric_types import (
     BILLABLE_INSTANCE_TIME,
@@ -27,20 +25,10 @@ from runbook_lib.emulator.metric_types import (
     REQUEST_LATENCIES,
     MetricType,
 )
-from runbook_lib.emulator.monitoring_api import MonitoringApi, Sampling
-from runbook_lib.emulator.names import RevisionId
 
-PAGE = "https://cloud.google.com/monitoring/api/ref_v3/rest/v3/Aggregation"
 ALIGN = monitoring_v3.Aggregation.Aligner
 REDUCE = monitoring_v3.Aggregation.Reducer
-S = 1_000_000_000
 ACTIVE, IDLE = {"state": "active"}, {"state": "idle"}
-GOOD, BAD = {"response_code_class": "2xx"}, {"response_code_class": "5xx"}
-
-
-def revision(name: str = "one") -> RevisionId:
-    """Return a revision of the service."""
-    return RevisionId(project="p", location="l", service="s", revision=name)
 
 
 @pytest.fixture
@@ -61,40 +49,11 @@ def store() -> MetricStore:
     return store
 
 
-async def ask(
-    store: MetricStore, metric: MetricType, conditions: str = "", period_s: int = 10, **request: Any
-) -> Any:
-    """Ask for the first 40 s through the API's own method, a minute after the start."""
-    api = MonitoringApi(store, Sampling(period_s=period_s, lag_s=0), now_ns=lambda: 60 * S)
-    message = types.ListTimeSeriesRequest.pb(
-        types.ListTimeSeriesRequest(
-            {
-                "name": "projects/p",
-                "filter": f'metric.type="{metric.name}" {conditions}',
-                "interval": {"start_time": {"seconds": 0}, "end_time": {"seconds": 40}},
-                **request,
-            }
-        )
-    )
-    return await api.list_time_series(message)
-
-
-def every(seconds: int, aligner: int, reducer: int = 0, *fields: str) -> dict[str, Any]:
-    """Build an aggregation."""
-    return {
-        "alignment_period": {"seconds": seconds},
-        "per_series_aligner": aligner,
-        "cross_series_reducer": reducer,
-        "group_by_fields": fields,
-    }
-
-
 def values(series: Any) -> list[float]:
     """Return a series' numbers, oldest first."""
     return [getattr(point.value, point.value.WhichOneof("value")) for point in reversed(series.points)]
 
 
-@pytest.mark.conformance(PAGE + "#Aligner")
 @pytest.mark.parametrize(
     ("aligner", "metric", "kind", "value_type", "unit", "expected"),
     [
@@ -148,7 +107,6 @@ def _first_series(metric: MetricType) -> str:
     return f"metric.labels.{chosen[metric.name]}" if metric.name in chosen else ""
 
 
-@pytest.mark.conformance(PAGE + "#Aligner")
 @pytest.mark.parametrize("aligner", [ALIGN.ALIGN_DELTA, ALIGN.ALIGN_SUM])
 async def test_distributions_are_merged_by_delta_and_sum(store: MetricStore, aligner: int) -> None:
     answer = await ask(
@@ -164,7 +122,6 @@ async def test_distributions_are_merged_by_delta_and_sum(store: MetricStore, ali
     assert sum(newer.bucket_counts) == 16
 
 
-@pytest.mark.conformance(PAGE + "#Aligner")
 @pytest.mark.parametrize(
     ("aligner", "expected"),
     [
@@ -206,49 +163,11 @@ async def test_no_change_from_zero_is_zero_and_any_other_is_infinite() -> None:
         assert values(answer.time_series[0]) == [expected]
 
 
-ACCEPTED = {
-    REQUEST_COUNT: {"DELTA", "RATE", "MIN", "MAX", "MEAN", "COUNT", "SUM", "STDDEV", "PERCENT_CHANGE"},
-    INSTANCE_COUNT: {
-        *("INTERPOLATE", "NEXT_OLDER", "MIN", "MAX", "MEAN", "COUNT", "SUM", "STDDEV", "PERCENT_CHANGE"),
-    },
-    REQUEST_LATENCIES: {
-        *("DELTA", "SUM", "PERCENTILE_99", "PERCENTILE_95", "PERCENTILE_50", "PERCENTILE_05"),
-    },
-}
-REFUSED = [
-    (metric, aligner)
-    for metric, names in ACCEPTED.items()
-    for aligner in ALIGN
-    if aligner != ALIGN.ALIGN_NONE and aligner.name.removeprefix("ALIGN_") not in names
-]
-
-
-@pytest.mark.refusal
-@pytest.mark.conformance(PAGE + "#Aligner")
-@pytest.mark.parametrize(("metric", "aligner"), REFUSED)
-async def test_an_aligner_refuses_what_the_reference_does_not_allow(
-    store: MetricStore, metric: MetricType, aligner: int
-) -> None:
-    with pytest.raises(ApiError) as refused:
-        await ask(store, metric, aggregation=every(20, aligner))
-    assert (refused.value.code, refused.value.field) == (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "aggregation.per_series_aligner",
-    )
-
-
-@pytest.mark.parametrize("metric", ACCEPTED)
-async def test_every_other_aligner_is_accepted(store: MetricStore, metric: MetricType) -> None:
-    for name in ACCEPTED[metric]:
-        assert (await ask(store, metric, aggregation=every(20, ALIGN[f"ALIGN_{name}"]))).time_series, name
-
-
 def test_the_tables_name_every_aligner_and_reducer_of_the_api() -> None:
     assert set(ALIGNERS) == set(ALIGN) - {ALIGN.ALIGN_NONE}
     assert set(REDUCERS) == set(REDUCE) - {REDUCE.REDUCE_NONE}
 
 
-@pytest.mark.conformance(PAGE + "#Reducer")
 @pytest.mark.parametrize(
     ("reducer", "kind", "value_type", "expected"),
     [
@@ -275,7 +194,6 @@ async def test_a_reducer_makes_one_series_of_several(
     assert not series.metric.labels
 
 
-@pytest.mark.conformance(PAGE + "#Reducer")
 @pytest.mark.parametrize(
     ("reducer", "expected"),
     [
@@ -306,7 +224,6 @@ async def test_groups_keep_their_labels_and_lose_the_others(store: MetricStore) 
     assert found == {"one": ([27], {}), "two": ([7], {})}
 
 
-@pytest.mark.conformance("https://cloud.google.com/monitoring/api/v3/aggregation")
 async def test_a_second_aggregation_works_on_what_the_first_gave(store: MetricStore) -> None:
     first = every(20, ALIGN.ALIGN_DELTA, REDUCE.REDUCE_SUM)
     answer = await ask(
@@ -316,96 +233,6 @@ async def test_a_second_aggregation_works_on_what_the_first_gave(store: MetricSt
     assert answer.time_series[0].value_type == DOUBLE
 
 
-SOUND = every(20, ALIGN.ALIGN_DELTA)
-
-
-@pytest.mark.refusal
-@pytest.mark.conformance(PAGE)
-@pytest.mark.parametrize(
-    ("metric", "request_", "field"),
-    [
-        (REQUEST_COUNT, {"aggregation": every(9, ALIGN.ALIGN_DELTA)}, "aggregation.alignment_period"),
-        (REQUEST_COUNT, {"aggregation": every(0, ALIGN.ALIGN_DELTA)}, "aggregation.alignment_period"),
-        (
-            REQUEST_COUNT,
-            {"aggregation": every(62_899_201, ALIGN.ALIGN_DELTA)},
-            "aggregation.alignment_period",
-        ),
-        (REQUEST_COUNT, {"aggregation": every(20, 99)}, "aggregation.per_series_aligner"),
-        (REQUEST_COUNT, {"aggregation": every(20, 0, REDUCE.REDUCE_SUM)}, "aggregation.per_series_aligner"),
-        (
-            REQUEST_COUNT,
-            {"aggregation": every(20, ALIGN.ALIGN_DELTA, 99)},
-            "aggregation.cross_series_reducer",
-        ),
-        *(
-            (
-                metric,
-                {"aggregation": every(20, ALIGN.ALIGN_DELTA, reducer)},
-                "aggregation.cross_series_reducer",
-            )
-            for metric, reducers in (
-                (REQUEST_COUNT, ("COUNT_TRUE", "COUNT_FALSE", "FRACTION_TRUE")),
-                (REQUEST_LATENCIES, ("MIN", "MAX", "COUNT_TRUE", "COUNT_FALSE", "FRACTION_TRUE")),
-            )
-            for reducer in (REDUCE[f"REDUCE_{name}"] for name in reducers)
-        ),
-        (
-            REQUEST_COUNT,
-            {"aggregation": every(20, ALIGN.ALIGN_DELTA, REDUCE.REDUCE_SUM, "color")},
-            "aggregation.group_by_fields",
-        ),
-        (REQUEST_COUNT, {"secondary_aggregation": SOUND}, "secondary_aggregation"),
-        (
-            REQUEST_COUNT,
-            {"aggregation": SOUND, "secondary_aggregation": every(20, ALIGN.ALIGN_INTERPOLATE)},
-            "secondary_aggregation.per_series_aligner",
-        ),
-        (
-            REQUEST_COUNT,
-            {"aggregation": SOUND, "secondary_aggregation": every(1, ALIGN.ALIGN_DELTA)},
-            "secondary_aggregation.alignment_period",
-        ),
-    ],
-)
-async def test_an_aggregation_that_does_not_fit_is_refused(
-    store: MetricStore, metric: MetricType, request_: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(ApiError) as refused:
-        await ask(store, metric, **request_)
-    assert (refused.value.code, refused.value.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
-
-
 async def test_without_an_aligner_the_period_is_ignored(store: MetricStore) -> None:
     answer = await ask(store, REQUEST_COUNT, aggregation=every(0, ALIGN.ALIGN_NONE))
     assert sum(len(series.points) for series in answer.time_series) == 6
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    samples=st.lists(st.lists(st.floats(0.1, 1e6), max_size=6), min_size=1, max_size=25),
-    period_s=st.integers(1, 40),
-    end_s=st.integers(25, 60),
-)
-async def test_aligning_and_reducing_lose_no_value(
-    samples: Sequence[Sequence[float]], period_s: int, end_s: int
-) -> None:
-    store = MetricStore(0)
-    for at_s, latencies in enumerate(samples, start=1):
-        for number, latency_ms in enumerate(latencies):
-            labels = (GOOD, BAD)[number % 2]
-            store.add(REQUEST_COUNT, revision(), 1, labels)
-            store.observe(REQUEST_LATENCIES, revision(), latency_ms, labels)
-        store.close_window(at_s * S)
-    aggregation = every(period_s, ALIGN.ALIGN_DELTA, REDUCE.REDUCE_SUM)
-
-    async def points(metric: MetricType) -> list[Any]:
-        interval = {"start_time": {"seconds": 0}, "end_time": {"seconds": end_s}}
-        answer = await ask(store, metric, period_s=1, interval=interval, aggregation=aggregation)
-        return [point.value for series in answer.time_series for point in series.points]
-
-    everything = [latency_ms for latencies in samples for latency_ms in latencies]
-    assert sum(value.int64_value for value in await points(REQUEST_COUNT)) == len(everything)
-    merged = [value.distribution_value for value in await points(REQUEST_LATENCIES)]
-    assert sum(sum(one.bucket_counts) for one in merged) == len(everything)
-    assert sum(one.count * one.mean for one in merged) == pytest.approx(sum(everything))

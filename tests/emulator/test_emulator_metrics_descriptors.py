@@ -24,7 +24,6 @@ from runbook_lib.emulator.server import Settings
 REFERENCE = "https://cloud.google.com/monitoring/api/ref_v3/rest/v3/"
 METRICS = REFERENCE + "projects.metricDescriptors"
 RESOURCES = REFERENCE + "projects.monitoredResourceDescriptors"
-SERIES = REFERENCE + "projects.timeSeries"
 NAME = f"projects/{PROJECT}"
 KINDS = metric_pb2.MetricDescriptor.MetricKind.Name
 TYPES = metric_pb2.MetricDescriptor.ValueType.Name
@@ -265,7 +264,6 @@ async def ask(store: MetricStore, now_s: float, lag_s: float = 0, **request: Any
     return await api.list_time_series(types.ListTimeSeriesRequest.pb(types.ListTimeSeriesRequest(call)))
 
 
-@pytest.mark.conformance("https://cloud.google.com/monitoring/api/v3/latency-n-retention")
 @pytest.mark.parametrize(
     ("now_s", "lag_s", "seen"), [(5, 0, 5), (5, 2, 3), (6.9, 2, 4), (7, 2, 5), (1.9, 1, 0), (5, 120, 0)]
 )
@@ -281,7 +279,6 @@ def test_unless_told_the_lag_is_two_sample_periods() -> None:
     assert Settings(sample_period_s=0.5, metric_lag_s=0).sampling.lag_s == 0
 
 
-@pytest.mark.conformance(SERIES + "/list")
 async def test_a_page_counts_points_and_goes_on_where_the_last_one_ended(store: MetricStore) -> None:
     found: list[tuple[str, int]] = []
     sizes, token = [], ""
@@ -304,7 +301,6 @@ async def test_a_page_counts_points_and_goes_on_where_the_last_one_ended(store: 
     assert sizes == [3, 3, 3, 1]
 
 
-@pytest.mark.conformance(SERIES + "/list")
 async def test_a_page_of_headers_counts_series(store: MetricStore) -> None:
     headers = monitoring_v3.ListTimeSeriesRequest.TimeSeriesView.HEADERS
     first = await ask(store, 10, page_size=1, view=headers)
