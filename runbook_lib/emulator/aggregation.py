@@ -1,152 +1,145 @@
-"""Aligns points to regular periods and sums series: the part of Monitoring's aggregation that is emulated.
+"""Applies an aggregation to time series: checks that it fits them, aligns each, and reduces them to fewer.
 
-Source: https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Aligner
+Source: https://cloud.google.com/monitoring/api/v3/aggregation
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import TypeVar
 
 from google.api import metric_pb2
-from google.cloud.monitoring_v3 import types
 
+from .aggregation_align import ALIGNERS, Aligner, Periods
+from .aggregation_reduce import REDUCERS, Line, Reducer, can_group_by, reduce_lines
 from .clock import NS_PER_S
 from .errors import ApiError, invalid
-from .metric_store import Point, Value
-from .metric_types import Distribution, MetricType
+from .metric_types import GAUGE
+from .wire import Message
 
-Aligner = types.Aggregation.Aligner
 _Kind = metric_pb2.MetricDescriptor.MetricKind
 _ValueType = metric_pb2.MetricDescriptor.ValueType
-_PERCENTILES = {
-    Aligner.ALIGN_PERCENTILE_05: 5.0,
-    Aligner.ALIGN_PERCENTILE_50: 50.0,
-    Aligner.ALIGN_PERCENTILE_95: 95.0,
-    Aligner.ALIGN_PERCENTILE_99: 99.0,
-}
-_KEEPS_TYPE = {
-    Aligner.ALIGN_NONE,
-    Aligner.ALIGN_DELTA,
-    Aligner.ALIGN_SUM,
-    Aligner.ALIGN_MIN,
-    Aligner.ALIGN_MAX,
-}
+_Choice = TypeVar("_Choice", bound=IntEnum)
+LONGEST_PERIOD_S = 104 * 7 * 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alignment:
-    """How to align: windows of `period_ns` that end at `end_ns` and at every period before it."""
-
-    aligner: int
-    period_ns: int
-    end_ns: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResultType:
-    """Metric kind and value type of an aligned series."""
+class Shape:
+    """Metric kind, value type and unit of all points in a table."""
 
     kind: int
     value_type: int
+    unit: str
+
+    def __str__(self) -> str:
+        kind = _Kind.Name(self.kind)  # type: ignore[arg-type,unused-ignore]
+        value_type = _ValueType.Name(self.value_type)  # type: ignore[arg-type,unused-ignore]
+        return f"kind {kind} and value type {value_type}"
 
 
-def result_type(metric: MetricType, aligner: int) -> ResultType:
-    """Return what an aligner makes of a metric.
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Time series of one shape."""
+
+    shape: Shape
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One aggregation of a request.
+
+    Attributes:
+        field: Its field in the request, which refusals name.
+        end_ns: End of the last period.
+        shortest_ns: Shortest period that is allowed.
+    """
+
+    field: str
+    aggregation: Message
+    end_ns: int
+    shortest_ns: int
+
+    def apply(self, table: Table) -> Table:
+        """Return the aligned and reduced series that hold points.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT when the aggregation is incomplete or does not fit the series.
+        """
+        result = self._reduced(self._aligned(table))
+        return replace(result, lines=tuple(line for line in result.lines if line.points))
+
+    def _aligned(self, table: Table) -> Table:
+        chosen = self._choice("per_series_aligner", Aligner)
+        if chosen == Aligner.ALIGN_NONE:
+            return table
+        rule, periods = ALIGNERS[chosen], self._periods()
+        if table.shape.kind not in rule.kinds or table.shape.value_type not in rule.value_types:
+            raise self._unfit("per_series_aligner", chosen, table.shape)
+        return Table(
+            shape=Shape(
+                kind=rule.kind,
+                value_type=table.shape.value_type if rule.value_type is None else rule.value_type,
+                unit=rule.unit.format(table.shape.unit),
+            ),
+            lines=tuple(replace(line, points=rule.align(line.points, periods)) for line in table.lines),
+        )
+
+    def _reduced(self, table: Table) -> Table:
+        chosen = self._choice("cross_series_reducer", Reducer)
+        if chosen == Reducer.REDUCE_NONE:
+            return table
+        if not self.aggregation.per_series_aligner:
+            raise invalid(f"{self.field}.per_series_aligner", "is required with a cross-series reducer")
+        rule = REDUCERS[chosen]
+        if table.shape.value_type not in rule.value_types:
+            raise self._unfit("cross_series_reducer", chosen, table.shape)
+        reduced = Shape(kind=GAUGE, value_type=rule.value_type, unit=rule.unit.format(table.shape.unit))
+        lines = reduce_lines(table.lines, rule, self._fields())
+        return Table(shape=table.shape if rule.keeps else reduced, lines=tuple(lines))
+
+    def _choice(self, name: str, choices: type[_Choice]) -> _Choice:
+        number = getattr(self.aggregation, name)
+        try:
+            return choices(number)
+        except ValueError as error:
+            raise invalid(f"{self.field}.{name}", f"{number} is not one of the API's") from error
+
+    def _fields(self) -> list[str]:
+        fields = list(self.aggregation.group_by_fields)
+        for field in fields:
+            if not can_group_by(field):
+                raise invalid(
+                    f"{self.field}.group_by_fields",
+                    f"'{field}' is not metric.type, metric.labels.X, resource.type or resource.labels.X",
+                )
+        return fields
+
+    def _periods(self) -> Periods:
+        given = self.aggregation.alignment_period
+        length_ns = given.seconds * NS_PER_S + given.nanos
+        shortest_s = self.shortest_ns / NS_PER_S
+        if not self.shortest_ns <= length_ns <= LONGEST_PERIOD_S * NS_PER_S:
+            raise invalid(
+                f"{self.field}.alignment_period",
+                f"must be at least the sample period, {shortest_s:g} s here, and at most 104 weeks",
+            )
+        return Periods(length_ns=length_ns, end_ns=self.end_ns)
+
+    def _unfit(self, name: str, chosen: IntEnum, shape: Shape) -> ApiError:
+        return invalid(f"{self.field}.{name}", f"{chosen.name} cannot be applied to metrics of {shape}")
+
+
+def stages(request: Message, end_ns: int, shortest_ns: int) -> Iterable[Stage]:
+    """Return the aggregations of a request in the order in which they apply.
 
     Raises:
-        ApiError: INVALID_ARGUMENT when the aligner does not apply to the metric.
+        ApiError: INVALID_ARGUMENT when there is a second one without a first.
     """
-    if aligner == Aligner.ALIGN_NONE:
-        return ResultType(kind=metric.kind, value_type=metric.value_type)
-    _check(metric, aligner)
-    kind = metric.kind if aligner == Aligner.ALIGN_DELTA else _Kind.Value("GAUGE")
-    value_type = metric.value_type if aligner in _KEEPS_TYPE else _ValueType.Value("DOUBLE")
-    return ResultType(kind=kind, value_type=value_type)
-
-
-def align(points: Sequence[Point], alignment: Alignment) -> list[Point]:
-    """Return one point for each window that holds data, oldest first."""
-    if alignment.aligner == Aligner.ALIGN_NONE:
-        return list(points)
-    windows: dict[int, list[Value]] = {}
-    for point in points:
-        steps_back = (alignment.end_ns - point.end_ns) // alignment.period_ns
-        windows.setdefault(alignment.end_ns - steps_back * alignment.period_ns, []).append(point.value)
-    combine = _combiner(alignment)
+    if request.HasField("secondary_aggregation") and not request.HasField("aggregation"):
+        raise invalid("secondary_aggregation", "may only be given together with aggregation")
     return [
-        Point(start_ns=end - alignment.period_ns, end_ns=end, value=combine(windows[end]))
-        for end in sorted(windows)
+        Stage(field=field, aggregation=getattr(request, field), end_ns=end_ns, shortest_ns=shortest_ns)
+        for field in ("aggregation", "secondary_aggregation")
+        if request.HasField(field)
     ]
-
-
-def sum_series(series: Sequence[Sequence[Point]]) -> list[Point]:
-    """Add up aligned series: the points that end together become one."""
-    together: dict[int, list[Point]] = {}
-    for points in series:
-        for point in points:
-            together.setdefault(point.end_ns, []).append(point)
-    return [
-        Point(start_ns=group[0].start_ns, end_ns=end, value=total([point.value for point in group]))
-        for end, group in sorted(together.items())
-    ]
-
-
-def total(values: Sequence[Value]) -> Value:
-    """Add numbers, or merge distributions."""
-    histograms = [value for value in values if isinstance(value, Distribution)]
-    if not histograms:
-        return sum(_number(value) for value in values)
-    merged = Distribution(buckets=histograms[0].buckets)
-    for histogram in histograms:
-        merged.merge(histogram)
-    return merged
-
-
-def _combiner(alignment: Alignment) -> Callable[[list[Value]], Value]:
-    if alignment.aligner in _PERCENTILES:
-        percent = _PERCENTILES[alignment.aligner]
-        return lambda values: _percentile(total(values), percent)
-    if alignment.aligner == Aligner.ALIGN_RATE:
-        period_s = alignment.period_ns / NS_PER_S
-        return lambda values: _number(total(values)) / period_s
-    if alignment.aligner == Aligner.ALIGN_MEAN:
-        return lambda values: _number(total(values)) / len(values)
-    if alignment.aligner in (Aligner.ALIGN_MIN, Aligner.ALIGN_MAX):
-        choose = min if alignment.aligner == Aligner.ALIGN_MIN else max
-        return lambda values: choose(_number(value) for value in values)
-    return total
-
-
-def _check(metric: MetricType, aligner: int) -> None:
-    distribution = metric.value_type == _ValueType.Value("DISTRIBUTION")
-    delta = metric.kind == _Kind.Value("DELTA")
-    allowed = {
-        Aligner.ALIGN_DELTA: delta,
-        Aligner.ALIGN_RATE: delta and not distribution,
-        Aligner.ALIGN_MEAN: not delta and not distribution,
-        Aligner.ALIGN_MIN: not delta and not distribution,
-        Aligner.ALIGN_MAX: not delta and not distribution,
-        Aligner.ALIGN_SUM: True,
-        **dict.fromkeys(_PERCENTILES, distribution),
-    }
-    if aligner not in allowed:
-        raise _refused(aligner, "is not emulated")
-    if not allowed[aligner]:
-        raise _refused(aligner, f"cannot be applied to {metric.name} ({_describe(metric)})")
-
-
-def _refused(aligner: int, problem: str) -> ApiError:
-    return invalid("aggregation.per_series_aligner", f"{Aligner(aligner).name} {problem}")
-
-
-def _describe(metric: MetricType) -> str:
-    return f"{_Kind.Name(metric.kind)}, {_ValueType.Name(metric.value_type)}"  # type: ignore[arg-type,unused-ignore]
-
-
-# `result_type` has refused aligners that do not fit the values, so that the two casts hold.
-def _percentile(value: Value, percent: float) -> float:
-    return cast(Distribution, value).percentile(percent)
-
-
-def _number(value: Value) -> int | float:
-    return cast(int | float, value)

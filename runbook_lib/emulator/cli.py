@@ -25,6 +25,9 @@ app.add_typer(faults_app, name="faults")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="YAML file with images of your own.")]
 SamplePeriod = Annotated[float, typer.Option(min=0.05, help="Seconds between metric samples.")]
+MetricLag = Annotated[
+    float | None, typer.Option(min=0, help="Seconds until a sample is seen; two sample periods unless given.")
+]
 IdleTimeout = Annotated[float, typer.Option(min=1, help="Seconds without any call after which it ends.")]
 Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatable.")]
 
@@ -35,12 +38,14 @@ def up(
     as_json: AsJson = False,
     catalogue: CatalogueFile = None,
     sample_period: SamplePeriod = 1.0,
+    metric_lag: MetricLag = None,
     idle_timeout: IdleTimeout = 1800.0,
     seed: Seed = None,
 ) -> None:
     """Start the emulator in the background, or find the one that runs."""
     options = ["--sample-period", str(sample_period), "--idle-timeout", str(idle_timeout)]
     options += ["--catalogue", str(catalogue.resolve())] if catalogue else []
+    options += ["--metric-lag", str(metric_lag)] if metric_lag is not None else []
     options += ["--seed", str(seed)] if seed is not None else []
     try:
         running = Daemon(state_dir.resolve()).up(options)
@@ -88,6 +93,7 @@ def serve(
     state_dir: StateDir = DEFAULT_DIR,
     catalogue: CatalogueFile = None,
     sample_period: SamplePeriod = 1.0,
+    metric_lag: MetricLag = None,
     idle_timeout: IdleTimeout = 1800.0,
     seed: Seed = None,
 ) -> None:
@@ -96,7 +102,9 @@ def serve(
     from .server import Settings
     from .serving import ServeError, serve_until_stopped
 
-    settings = Settings(sample_period_s=sample_period, idle_timeout_s=idle_timeout, seed=seed)
+    settings = Settings(
+        sample_period_s=sample_period, metric_lag_s=metric_lag, idle_timeout_s=idle_timeout, seed=seed
+    )
     try:
         serve_until_stopped(Daemon(state_dir.resolve()), settings, catalogue)
     except (DaemonError, ServeError) as error:

@@ -52,4 +52,20 @@ HTTP_RULES: dict[tuple[str, str], HttpRule] = {
     (_LOGGING, "ListLogEntries"): _rule("POST", "/v2/entries:list", "*"),
     (_LOGGING, "WriteLogEntries"): _rule("POST", "/v2/entries:write", "*"),
     (_METRICS, "ListTimeSeries"): _rule("GET", "/v3/{name=projects/*}/timeSeries"),
+    (_METRICS, "CreateTimeSeries"): _rule("POST", "/v3/{name=projects/*}/timeSeries", "*"),
+    (_METRICS, "CreateServiceTimeSeries"): _rule(
+        "POST", "/v3/{name=projects/*}/timeSeries:createService", "*"
+    ),
+    (_METRICS, "ListMetricDescriptors"): _rule("GET", "/v3/{name=projects/*}/metricDescriptors"),
+    (_METRICS, "GetMetricDescriptor"): _rule("GET", "/v3/{name=projects/*/metricDescriptors/**}"),
+    (_METRICS, "CreateMetricDescriptor"): _rule(
+        "POST", "/v3/{name=projects/*}/metricDescriptors", "metric_descriptor"
+    ),
+    (_METRICS, "DeleteMetricDescriptor"): _rule("DELETE", "/v3/{name=projects/*/metricDescriptors/**}"),
+    (_METRICS, "ListMonitoredResourceDescriptors"): _rule(
+        "GET", "/v3/{name=projects/*}/monitoredResourceDescriptors"
+    ),
+    (_METRICS, "GetMonitoredResourceDescriptor"): _rule(
+        "GET", "/v3/{name=projects/*/monitoredResourceDescriptors/*}"
+    ),
 }

@@ -1,12 +1,13 @@
-"""Compiles a monitoring filter into a predicate over time series.
+"""Compiles a monitoring filter into a predicate over time series or descriptors.
 
 Source: https://cloud.google.com/monitoring/api/v3/filters
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from .errors import invalid
 from .metric_store import SeriesId
@@ -14,6 +15,11 @@ from .metric_types import RESOURCE_TYPE
 from .query import And, Anywhere, Call, Comparison, Node, Not, Or, parse
 
 SeriesTest = Callable[[SeriesId], bool]
+Test = Callable[[Any], bool]
+Read = Callable[[Any], Any]
+"""Reads the text that a selector stands for, or the keys of the labels there are."""
+Selectors = Callable[[tuple[str, ...]], Read]
+"""Returns how to read a selector; refuses what is none."""
 _TEXT_CALLS: dict[str, Callable[[str, list[str]], bool]] = {
     "starts_with": lambda found, given: found.startswith(given[0]),
     "ends_with": lambda found, given: found.endswith(given[0]),
@@ -49,7 +55,7 @@ def compile_metric_filter(text: str) -> MetricFilter:
     }
     if len(metrics) != 1:
         raise invalid("filter", 'must name exactly one metric: metric.type = "…"')
-    return MetricFilter(metric=metrics.pop(), matches=_test(node))
+    return MetricFilter(metric=metrics.pop(), matches=_test(node, _of_series))
 
 
 def _conjuncts(node: Node) -> list[Node]:
@@ -58,19 +64,28 @@ def _conjuncts(node: Node) -> list[Node]:
     return [node]
 
 
-def _test(node: Node) -> SeriesTest:
+def compile_filter(text: str, selectors: Selectors) -> Test:
+    """Return a predicate over whatever the selectors read; an empty filter lets everything through.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT when it is no filter or names a selector that does not apply.
+    """
+    return _test(parse(text), selectors)
+
+
+def _test(node: Node, selectors: Selectors) -> Test:
     match node:
         case And(operands=operands):
-            tests = [_test(operand) for operand in operands]
-            return lambda series: all(test(series) for test in tests)
+            tests = [_test(operand, selectors) for operand in operands]
+            return lambda item: all(test(item) for test in tests)
         case Or(operands=operands):
-            tests = [_test(operand) for operand in operands]
-            return lambda series: any(test(series) for test in tests)
+            tests = [_test(operand, selectors) for operand in operands]
+            return lambda item: any(test(item) for test in tests)
         case Not(operand=operand):
-            negated = _test(operand)
-            return lambda series: not negated(series)
+            negated = _test(operand, selectors)
+            return lambda item: not negated(item)
         case Comparison():
-            return _comparison(node)
+            return _comparison(node, selectors(node.path))
         case Anywhere(value=value):
             raise invalid("filter", f"at column {value.column}: '{value.text}' is not a comparison")
         case Call():
@@ -79,17 +94,30 @@ def _test(node: Node) -> SeriesTest:
             )
 
 
-def _comparison(node: Comparison) -> SeriesTest:
-    selector, value = label_getter(node.path, "filter"), node.value
+def _comparison(node: Comparison, read: Read) -> Test:
+    value = node.value
     if node.operator not in ("=", "!=", ":"):
         raise invalid("filter", f"at column {node.column}: '{node.operator}' does not apply to text")
     if isinstance(value, Call):
         call, given = _text_call(value), [argument.text for argument in value.arguments]
-        return lambda series: call(selector(series), given) is (node.operator != "!=")
+        return lambda item: call(_text(read(item), node), given) is (node.operator != "!=")
     text = value.text
     if node.operator == ":":
-        return lambda series: text in selector(series)
-    return lambda series: (selector(series) == text) is (node.operator == "=")
+        return lambda item: _has(read(item), text)
+    return lambda item: (_text(read(item), node) == text) is (node.operator == "=")
+
+
+def _text(found: Container[str], node: Comparison) -> str:
+    if isinstance(found, str):
+        return found
+    raise invalid(
+        "filter", f"at column {node.column}: '{'.'.join(node.path)}' takes only ':' and a label's key"
+    )
+
+
+def _has(found: Container[str], text: str) -> bool:
+    """Say whether a text contains another, or whether a label is among the keys."""
+    return text in found
 
 
 def _text_call(value: Call) -> Callable[[str, list[str]], bool]:
@@ -98,12 +126,8 @@ def _text_call(value: Call) -> Callable[[str, list[str]], bool]:
     return _TEXT_CALLS[value.name]
 
 
-def label_getter(path: tuple[str, ...], field: str) -> Callable[[SeriesId], str]:
-    """Return a function that reads a selector such as `metric.labels.state`; a label that is missing is "".
-
-    Raises:
-        ApiError: INVALID_ARGUMENT when it is not a selector.
-    """
+def _of_series(path: tuple[str, ...]) -> Callable[[SeriesId], Any]:
+    """Return how a time series answers a selector; a label that is missing is ""."""
     match path:
         case ("metric", "type"):
             return lambda series: series.metric
@@ -116,5 +140,6 @@ def label_getter(path: tuple[str, ...], field: str) -> Callable[[SeriesId], str]
         case ("resource", "labels" | "label", key):
             return lambda series: series.revision.labels.get(key, "")
     raise invalid(
-        field, f"'{'.'.join(path)}' is not metric.type, metric.labels.X, resource.type or resource.labels.X"
+        "filter",
+        f"'{'.'.join(path)}' is not metric.type, metric.labels.X, resource.type or resource.labels.X",
     )

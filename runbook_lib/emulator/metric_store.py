@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .metric_types import METRIC_TYPES, Distribution, MetricType
+from .metric_distribution import Distribution
+from .metric_types import METRIC_TYPES, MetricType
 from .names import RevisionId
 
 MAX_POINTS_PER_SERIES = 8_000
@@ -44,14 +45,20 @@ class MetricStore:
 
     def __init__(self, started_ns: int) -> None:
         self._series: dict[SeriesId, Series] = {}
-        self._counts: dict[SeriesId, int] = {}
+        self._counts: dict[SeriesId, int | float] = {}
         self._histograms: dict[SeriesId, Distribution] = {}
         self._window_start_ns = started_ns
 
-    def count(self, metric: MetricType, revision: RevisionId, labels: Mapping[str, str]) -> None:
-        """Add one to a delta counter."""
-        series = _series_id(metric, revision, labels)
-        self._counts[series] = self._counts.get(series, 0) + 1
+    def add(
+        self,
+        metric: MetricType,
+        revision: RevisionId,
+        amount: int | float,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add an amount to a delta counter."""
+        series = _series_id(metric, revision, labels or {})
+        self._counts[series] = self._counts.get(series, 0) + amount
 
     def observe(
         self, metric: MetricType, revision: RevisionId, value: float, labels: Mapping[str, str] | None = None

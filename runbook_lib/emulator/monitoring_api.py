@@ -1,111 +1,145 @@
-"""google.monitoring.v3.MetricService: lists time series, raw or aligned.
+"""google.monitoring.v3.MetricService: lists time series, raw or aggregated.
 
 Source: https://cloud.google.com/monitoring/api/ref_v3/rpc/google.monitoring.v3
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 from google.cloud.monitoring_v3 import types
 
-from .aggregation import Alignment, ResultType, align, result_type, sum_series
-from .clock import NS_PER_S, timestamp, timestamp_ns
-from .errors import invalid
-from .metric_filter import compile_metric_filter, label_getter
+from .aggregation import Shape, Stage, Table, stages
+from .aggregation_reduce import Line
+from .clock import NS_PER_S, NowNs, timestamp, timestamp_ns
+from .errors import invalid, not_emulated
+from .metric_distribution import Distribution
+from .metric_filter import compile_metric_filter
+from .metric_pages import first_page
 from .metric_store import MetricStore, Point, Series
-from .metric_types import METRIC_TYPES, RESOURCE_TYPE, Distribution, MetricType
-from .paging import make_token, read_token
+from .metric_types import DOUBLE, METRIC_TYPES, RESOURCE_TYPE, MetricType
 from .wire import Message, Method
 
 SERVICE = "google.monitoring.v3.MetricService"
-MAX_PAGE_SIZE = 100_000
 _NAME = re.compile(r"projects/(?P<project>[^/]+)")
-_Reducer = types.Aggregation.Reducer
 _HEADERS = types.ListTimeSeriesRequest.TimeSeriesView.HEADERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answer:
-    """One time series of the response, before it becomes a message."""
+class Sampling:
+    """When points are made and seen.
 
-    metric: MetricType
-    metric_labels: dict[str, str]
-    resource_labels: dict[str, str]
-    points: Sequence[Point]
+    Attributes:
+        period_s: Time between samples; also the shortest alignment period (60 s on Google Cloud).
+        lag_s: How long after its end a point becomes visible (up to 120 s and more on Google Cloud).
+    """
+
+    period_s: float
+    lag_s: float
 
 
 class MonitoringApi:
-    """Answers from one metric store.
+    """Answers from one metric store."""
 
-    Args:
-        period_s: Time between samples; also the shortest alignment period (60 s on Google Cloud).
-    """
-
-    def __init__(self, store: MetricStore, period_s: float) -> None:
+    def __init__(self, store: MetricStore, sampling: Sampling, now_ns: NowNs) -> None:
         self._store = store
-        self._period_s = period_s
+        self._sampling = sampling
+        self._now_ns = now_ns
 
     def methods(self) -> list[Method]:
-        """Return the table of methods."""
-        request = types.ListTimeSeriesRequest.pb()
-        return [Method(service=SERVICE, name="ListTimeSeries", request=request, handle=self.list_time_series)]
+        """Return the table of methods; those that write are only there to say that they are left out."""
+        return [
+            Method(
+                service=SERVICE,
+                name="ListTimeSeries",
+                request=types.ListTimeSeriesRequest.pb(),
+                handle=self.list_time_series,
+            ),
+            *_left_out(types.CreateTimeSeriesRequest, "CreateTimeSeries", "CreateServiceTimeSeries"),
+            *_left_out(types.CreateMetricDescriptorRequest, "CreateMetricDescriptor"),
+            *_left_out(types.DeleteMetricDescriptorRequest, "DeleteMetricDescriptor"),
+        ]
 
     async def list_time_series(self, request: Message) -> Message:
         """Return the series that match, newest points first."""
-        metric, selected = self._select(request)
-        alignment = self._alignment(request)
-        kind = result_type(metric, alignment.aligner)
-        answers = [_answer(series, align(points, alignment)) for series, points in selected]
-        answers = _reduced(answers, request.aggregation, metric)
-        page, token = _page(answers, request)
-        headers_only = request.view == _HEADERS
+        project = parse_project(request.name)
+        _check(request)
+        metric, lines = self._select(project, request)
+        shape = Shape(kind=metric.kind, value_type=metric.value_type, unit=metric.unit)
+        table = reduce(_apply, self._stages(request), Table(shape=shape, lines=tuple(lines)))
+        page = first_page(table.lines, request)
+        message = _message_maker(metric, table.shape, request.view == _HEADERS)
         return types.ListTimeSeriesResponse.pb()(
-            time_series=[_message(answer, kind, headers_only) for answer in page],
-            next_page_token=token,
-            unit=metric.unit,
+            time_series=[message(line) for line in page.lines],
+            next_page_token=page.token,
+            unit=table.shape.unit,
         )
 
-    def _select(self, request: Message) -> tuple[MetricType, list[tuple[Series, list[Point]]]]:
-        project = _project(request)
+    def _select(self, project: str, request: Message) -> tuple[MetricType, list[Line]]:
         chosen = compile_metric_filter(request.filter)
         metric = METRIC_TYPES.get(chosen.metric)
         if metric is None:
             known = ", ".join(sorted(METRIC_TYPES))
             raise invalid("filter", f"no metric {chosen.metric} is measured here; there are {known}")
-        matching = (
-            (series, _points_within(series, request.interval))
+        lines = [
+            _line(series, self._visible(series, request.interval))
             for series in self._store.series(chosen.metric)
             if series.id.revision.project == project and chosen.matches(series.id)
-        )
-        return metric, [(series, points) for series, points in matching if points]
+        ]
+        return metric, [line for line in lines if line.points]
 
-    def _alignment(self, request: Message) -> Alignment:
-        aggregation = request.aggregation
-        period_ns = aggregation.alignment_period.seconds * NS_PER_S + aggregation.alignment_period.nanos
-        if request.HasField("secondary_aggregation"):
-            raise invalid("secondary_aggregation", "is not emulated")
-        if aggregation.per_series_aligner and period_ns < self._period_s * NS_PER_S:
-            raise invalid(
-                "aggregation.alignment_period",
-                f"must be at least the sample period, {self._period_s:g} s here",
-            )
+    def _visible(self, series: Series, interval: Message) -> list[Point]:
+        start_ns, end_ns = _bounds(interval)
+        seen_until_ns = min(end_ns, self._now_ns() - round(self._sampling.lag_s * NS_PER_S))
+        # A start that equals the end asks for that very moment; otherwise the start itself is outside.
+        return [
+            point
+            for point in series.points
+            if point.end_ns <= seen_until_ns
+            and (start_ns < point.end_ns or start_ns == end_ns == point.end_ns)
+        ]
+
+    def _stages(self, request: Message) -> Iterable[Stage]:
         _, end_ns = _bounds(request.interval)
-        return Alignment(aligner=aggregation.per_series_aligner, period_ns=period_ns, end_ns=end_ns)
+        return stages(request, end_ns, round(self._sampling.period_s * NS_PER_S))
 
 
-def _project(request: Message) -> str:
-    found = _NAME.fullmatch(request.name)
+def parse_project(name: str) -> str:
+    """Read `projects/P`."""
+    found = _NAME.fullmatch(name)
     if not found:
-        raise invalid("name", f"'{request.name}' is not projects/PROJECT")
+        raise invalid("name", f"'{name}' is not projects/PROJECT")
+    return found["project"]
+
+
+def _left_out(request: Any, *names: str) -> list[Method]:
+    return [
+        Method(service=SERVICE, name=name, request=request.pb(), handle=_refuse(f"{SERVICE}.{name}"))
+        for name in names
+    ]
+
+
+def _refuse(method: str) -> Any:
+    async def handle(_: Message) -> Message:
+        raise not_emulated(method)
+
+    return handle
+
+
+def _apply(table: Table, stage: Stage) -> Table:
+    return stage.apply(table)
+
+
+def _check(request: Message) -> None:
     if not request.interval.HasField("end_time"):
         raise invalid("interval.end_time", "is required")
     start_ns, end_ns = _bounds(request.interval)
     if start_ns > end_ns:
         raise invalid("interval.start_time", "is later than the end")
-    if not 0 <= request.page_size <= MAX_PAGE_SIZE:
-        raise invalid("page_size", f"{request.page_size} is not between 0 and {MAX_PAGE_SIZE}")
-    return found["project"]
+    if request.order_by:
+        raise invalid("order_by", "must be empty: points come newest first")
 
 
 def _bounds(interval: Message) -> tuple[int, int]:
@@ -113,90 +147,38 @@ def _bounds(interval: Message) -> tuple[int, int]:
     return timestamp_ns(interval.start_time) if interval.HasField("start_time") else end_ns, end_ns
 
 
-def _points_within(series: Series, interval: Message) -> list[Point]:
-    start_ns, end_ns = _bounds(interval)
-    # A start that equals the end asks for that very moment; otherwise the start itself is outside.
-    return [
-        point
-        for point in series.points
-        if start_ns < point.end_ns <= end_ns or start_ns == point.end_ns == end_ns
-    ]
-
-
-def _answer(series: Series, points: Sequence[Point]) -> _Answer:
-    return _Answer(
-        metric=series.type,
+def _line(series: Series, points: list[Point]) -> Line:
+    return Line(
         metric_labels=dict(series.id.metric_labels),
         resource_labels=series.id.revision.labels,
         points=points,
     )
 
 
-def _reduced(answers: list[_Answer], aggregation: Message, metric: MetricType) -> list[_Answer]:
-    reducer = aggregation.cross_series_reducer
-    if reducer == _Reducer.REDUCE_NONE:
-        return answers
-    if reducer != _Reducer.REDUCE_SUM:
-        raise invalid("aggregation.cross_series_reducer", f"{_Reducer(reducer).name} is not emulated")
-    if not aggregation.per_series_aligner:
-        raise invalid("aggregation.per_series_aligner", "is required with a cross-series reducer")
-    groups: dict[tuple[str, ...], list[_Answer]] = {}
-    for answer in answers:
-        groups.setdefault(_group_key(answer, aggregation.group_by_fields), []).append(answer)
-    return [_summed(group, aggregation.group_by_fields, metric) for _, group in sorted(groups.items())]
+def _message_maker(metric: MetricType, shape: Shape, headers_only: bool) -> Callable[[Line], Message]:
+    def message(line: Line) -> Message:
+        series = types.TimeSeries.pb()(
+            metric={"type": metric.name, "labels": line.metric_labels},
+            resource={"type": RESOURCE_TYPE, "labels": line.resource_labels},
+            metric_kind=shape.kind,
+            value_type=shape.value_type,
+            unit=shape.unit,
+        )
+        if not headers_only:
+            series.points.extend(_point_message(point, shape) for point in reversed(line.points))
+        return series
+
+    return message
 
 
-def _group_key(answer: _Answer, fields: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_label(answer, field) for field in fields)
-
-
-def _label(answer: _Answer, field: str) -> str:
-    path = tuple(field.split("."))
-    label_getter(path, "aggregation.group_by_fields")
-    labels = answer.metric_labels if path[0] == "metric" else answer.resource_labels
-    return labels.get(path[-1], "")
-
-
-def _summed(group: list[_Answer], fields: Sequence[str], metric: MetricType) -> _Answer:
-    kept = {field: _label(group[0], field) for field in fields}
-    return _Answer(
-        metric=metric,
-        metric_labels={f.split(".")[-1]: value for f, value in kept.items() if f.startswith("metric.label")},
-        resource_labels={
-            f.split(".")[-1]: value for f, value in kept.items() if f.startswith("resource.label")
-        },
-        points=sum_series([answer.points for answer in group]),
-    )
-
-
-def _page(answers: list[_Answer], request: Message) -> tuple[list[_Answer], str]:
-    query = (request.name, request.filter, str(request.aggregation))
-    first = read_token(request.page_token, query) or 0
-    last = first + (request.page_size or MAX_PAGE_SIZE)
-    return answers[first:last], make_token(query, last) if last < len(answers) else ""
-
-
-def _message(answer: _Answer, kind: ResultType, headers_only: bool) -> Message:
-    series = types.TimeSeries.pb()(
-        metric={"type": answer.metric.name, "labels": answer.metric_labels},
-        resource={"type": RESOURCE_TYPE, "labels": answer.resource_labels},
-        metric_kind=kind.kind,
-        value_type=kind.value_type,
-        unit=answer.metric.unit,
-    )
-    if not headers_only:
-        series.points.extend(_point_message(point) for point in reversed(answer.points))
-    return series
-
-
-def _point_message(point: Point) -> Message:
+def _point_message(point: Point, shape: Shape) -> Message:
     message = types.Point.pb()()
     message.interval.start_time.CopyFrom(timestamp(point.start_ns))
     message.interval.end_time.CopyFrom(timestamp(point.end_ns))
     if isinstance(point.value, Distribution):
         message.value.distribution_value.CopyFrom(point.value.message())
-    elif isinstance(point.value, int):
-        message.value.int64_value = point.value
-    else:
+    elif shape.value_type == DOUBLE:
         message.value.double_value = point.value
+    else:
+        message.value.int64_value = point.value
     return message

@@ -10,8 +10,7 @@ from aiohttp import web
 
 from .http_proxy import Exchange, forward_http, plain_answer
 from .instance import Instance
-from .metric_store import MetricStore
-from .metric_types import REQUEST_COUNT, REQUEST_LATENCIES
+from .metric_usage import Place, UsageMeter
 from .names import RevisionId
 from .platform_log import PlatformLog, RequestRecord
 from .runtime import NotStartable, Pick, RevisionRuntime
@@ -45,9 +44,9 @@ class Router:
         under_way: Requests and connections in progress.
     """
 
-    def __init__(self, log: PlatformLog, metrics: MetricStore, touch: Callable[[], None]) -> None:
+    def __init__(self, log: PlatformLog, usage: UsageMeter, touch: Callable[[], None]) -> None:
         self._log = log
-        self._metrics = metrics
+        self._usage = usage
         self._touch = touch
         self._session: aiohttp.ClientSession | None = None
         self.under_way = 0
@@ -101,7 +100,8 @@ class Router:
         except NotStartable:
             exchange.note = "The request was aborted because there was no available instance."
             return plain_answer(exchange, 503, "Service Unavailable")
-        with instance.serving():
+        place = Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
+        with instance.serving(), self._usage.busy(place):
             exchange.instance_id = instance.id
             try:
                 async with asyncio.timeout(runtime.request_timeout_s):
@@ -131,10 +131,7 @@ class Router:
         exchange: Exchange,
         latency_s: float,
     ) -> None:
-        code = str(exchange.status)
-        labels = {"response_code": code, "response_code_class": f"{code[0]}xx"}
-        self._metrics.count(REQUEST_COUNT, revision, labels)
-        self._metrics.observe(REQUEST_LATENCIES, revision, latency_s * 1000, labels)
+        self._usage.request_ended(revision, exchange, latency_s)
         self._log.request(revision, _request_record(request, trace, exchange, latency_s))
 
 

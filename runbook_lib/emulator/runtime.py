@@ -6,7 +6,7 @@ from collections.abc import Callable
 from .container import Container
 from .instance import Instance, StartFailed, Surroundings
 from .metric_store import MetricStore
-from .metric_types import STARTUP_LATENCIES
+from .metric_usage import instance_started
 from .names import RevisionId
 from .reaper import GRACE_S
 
@@ -86,7 +86,7 @@ class RevisionRuntime:
             latency_s = await instance.start(on_exit=self._forget)
         except StartFailed as failure:
             raise NotStartable(str(failure)) from failure
-        self._metrics.observe(STARTUP_LATENCIES, self.id, latency_s * 1000)
+        instance_started(self._metrics, self.id, self.container, latency_s)
         if not instance.accepting:
             raise NotStartable(f"the container of revision {self.id.revision} ended right after its start")
         self.instances.append(instance)

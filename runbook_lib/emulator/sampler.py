@@ -10,17 +10,20 @@ import psutil
 from .clock import NowNs
 from .instance import Instance
 from .metric_store import MetricStore
-from .metric_types import INSTANCE_COUNT, MEMORY_UTILIZATIONS
+from .metric_types import CPU_UTILIZATIONS, INSTANCE_COUNT, MEMORY_UTILIZATIONS
+from .metric_usage import CpuMeter, Place, UsageMeter
 from .runtime import RevisionRuntime
 from .state import RunState
 
 
 class Sampler:
-    """Writes memory and instance counts into the metric store."""
+    """Writes memory, CPU, use and instance counts into the metric store."""
 
-    def __init__(self, state: RunState, metrics: MetricStore, now_ns: NowNs) -> None:
+    def __init__(self, state: RunState, metrics: MetricStore, usage: UsageMeter, now_ns: NowNs) -> None:
         self._state = state
         self._metrics = metrics
+        self._usage = usage
+        self._cpu = CpuMeter()
         self._now_ns = now_ns
 
     async def run(self, period_s: float) -> None:
@@ -33,8 +36,11 @@ class Sampler:
         """Measure once."""
         groups = _group_rss_bytes(self._instances())
         now_ns = self._now_ns()
+        busy_cpus = self._cpu.ratios(each.pid for each in self._instances() if each.pid is not None)
+        self._usage.sample(self._places())
         for runtime in self._runtimes():
             self._measure(runtime, groups, now_ns)
+            self._measure_cpu(runtime, busy_cpus)
         self._metrics.close_window(now_ns)
 
     def _measure(self, runtime: RevisionRuntime, group_rss_bytes: dict[int, int], now_ns: int) -> None:
@@ -49,6 +55,17 @@ class Sampler:
                 self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, ratio)
         for state, count in states.items():
             self._metrics.gauge(INSTANCE_COUNT, runtime.id, count, {"state": state}, now_ns)
+
+    def _measure_cpu(self, runtime: RevisionRuntime, busy_cpus: dict[int, float]) -> None:
+        for instance in runtime.instances:
+            if runtime.container and instance.pid in busy_cpus:
+                ratio = busy_cpus[instance.pid] / runtime.container.cpu_limit
+                self._metrics.observe(CPU_UTILIZATIONS, runtime.id, ratio)
+
+    def _places(self) -> Iterator[Place]:
+        for runtime in self._runtimes():
+            for instance in runtime.instances:
+                yield Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
 
     def _runtimes(self) -> Iterator[RevisionRuntime]:
         for service in self._state.services.values():

@@ -20,8 +20,10 @@ from .instance import Surroundings
 from .knative_api import KnativeFace, service_usage
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
+from .metric_descriptors import DescriptorsApi
 from .metric_store import MetricStore
-from .monitoring_api import MonitoringApi
+from .metric_usage import UsageMeter
+from .monitoring_api import MonitoringApi, Sampling
 from .operations import OperationsApi
 from .platform_log import PlatformLog
 from .reaper import GRACE_S, Reaper
@@ -37,19 +39,31 @@ from .wire import Api, Method, grpc_handlers
 
 _IDLE_POLL_S = 0.5
 _UNLIMITED = -1
+_LAG_PERIODS = 2
 _MAX_BODY_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the emulator runs; ports of 0 mean any free one."""
+    """How the emulator runs; ports of 0 mean any free one.
+
+    Attributes:
+        metric_lag_s: How late metrics are seen; None means two sample periods, as 120 s are to the real 60 s.
+    """
 
     sample_period_s: float = 1.0
+    metric_lag_s: float | None = None
     idle_timeout_s: float = 1800.0
     grpc_port: int = 0
     http_port: int = 0
     seed: int | None = None
     log_limit: int = DEFAULT_LIMIT
+
+    @property
+    def sampling(self) -> Sampling:
+        """When metric points are made and seen."""
+        lag_s = _LAG_PERIODS * self.sample_period_s if self.metric_lag_s is None else self.metric_lag_s
+        return Sampling(period_s=self.sample_period_s, lag_s=lag_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +88,8 @@ class Emulator:
         self._faults = FaultBoard(self.methods, time.monotonic)
         intake = LogIntake(self._logs, self._faults)
         log = PlatformLog(intake, now_ns)
-        self._router = Router(log, self._metrics, self._touch)
+        usage = UsageMeter(self._metrics)
+        self._router = Router(log, usage, self._touch)
         operations = OperationsApi()
         self._services = ServicesApi(
             Platform(
@@ -93,9 +108,10 @@ class Emulator:
             RevisionsApi(self._state, operations),
             operations,
             LoggingApi(self._logs, intake, now_ns),
-            MonitoringApi(self._metrics, settings.sample_period_s),
+            MonitoringApi(self._metrics, settings.sampling, now_ns),
+            DescriptorsApi(self._metrics, settings.sampling),
         ]
-        self._sampler = Sampler(self._state, self._metrics, now_ns)
+        self._sampler = Sampler(self._state, self._metrics, usage, now_ns)
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:

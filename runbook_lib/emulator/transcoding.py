@@ -43,7 +43,8 @@ class PathTemplate:
 
 def _segments(pattern: str) -> str:
     # A colon ends a resource name: what follows it is a custom verb such as `:wait`.
-    return re.escape(pattern).replace(r"\*", "[^/:]+")
+    # `**` stands for any number of segments.
+    return re.escape(pattern).replace(r"\*\*", "[^:]+").replace(r"\*", "[^/:]+")
 
 
 def to_request(

@@ -5,7 +5,7 @@ from typing import Any
 from google.api.launch_stage_pb2 import LaunchStage
 from google.cloud import run_v2
 
-from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S, parse_memory
+from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S, parse_quantity
 from .errors import invalid, not_emulated
 from .names import check_revision_id, check_tag
 from .wire import Message
@@ -117,10 +117,11 @@ def _check_container(container: Message) -> None:
         raise invalid(f"{field}.image", "is required")
     if len(container.ports) > 1:
         raise invalid(f"{field}.ports", "at most one port is allowed")
-    try:
-        parse_memory(container.resources.limits["memory"])
-    except ValueError as error:
-        raise invalid(f"{field}.resources.limits.memory", str(error)) from error
+    for resource in ("cpu", "memory"):
+        try:
+            parse_quantity(container.resources.limits[resource])
+        except ValueError as error:
+            raise invalid(f"{field}.resources.limits.{resource}", str(error)) from error
     _check_env(f"{field}.env", container.env)
     _check_probe(f"{field}.startup_probe", container.startup_probe)
 

@@ -31,13 +31,15 @@ class _Joined(web.StreamResponse):
 class _ToInstance:
     """Takes what the client sends after its handshake; aiohttp hands it over as to a frame parser."""
 
-    def __init__(self, writer: asyncio.StreamWriter, client: asyncio.Transport) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, client: asyncio.Transport, exchange: Exchange) -> None:
         self._writer = writer
         self._client = client
+        self._exchange = exchange
         self._draining: asyncio.Task[None] | None = None
         self.closed = asyncio.Event()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self._exchange.request_bytes += len(data)
         self._writer.write(data)
         if self._draining is None and self._writer.transport.get_write_buffer_size() > _HIGH_WATER:
             self._client.pause_reading()
@@ -94,7 +96,7 @@ async def _join(
         return _Joined()
     exchange.status = _status(head)
     client.write(head if exchange.status == SWITCHING_PROTOCOLS else _closing(head))
-    to_instance = _ToInstance(writer, client)
+    to_instance = _ToInstance(writer, client, exchange)
     request.protocol.set_parser(to_instance)  # type: ignore[arg-type]
     await _carry_until_closed(reader, client, to_instance, exchange)
     return _Joined()
