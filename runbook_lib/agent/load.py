@@ -26,15 +26,18 @@ _LOGINS_AT_ONCE = 16
 async def run_load(agents: Agents, job: LoadJob, probes: Probes) -> tuple[Session, ...]:
     """Make all sessions of `job` and return one record each, in order of their intended start.
 
+    The times in the records count from this call, the logins before the first session included.
+
     Raises:
         RunRefused: If a host is neither this machine nor in the plan's `load.allow_hosts`.
     """
     for url in job.urls.values():
         refuse_strangers(url, probes.load.allow_hosts)
-    attempts = schedule(job, probes)
+    called, attempts = asyncio.get_running_loop().time(), schedule(job, probes)
     tokens = await _log_in(agents, job, attempts, limit_s=2 * probes.connect_timeout_s)
-    arrivals = _Arrivals(agents, job)
-    return tuple(await arrivals.run(attempts, tokens))
+    waited_s = asyncio.get_running_loop().time() - called
+    late = [dataclasses.replace(each, intended_s=each.intended_s + waited_s) for each in attempts]
+    return tuple(await _Arrivals(agents, job, called).run(late, tokens))
 
 
 def refuse_strangers(url: str, allow_hosts: tuple[str, ...]) -> None:
@@ -97,15 +100,13 @@ async def _log_in(
 
 
 class _Arrivals:
-    """One load under way; its clock starts with `run`."""
+    """One load under way; `start` is what its times count from, on the loop's clock."""
 
-    def __init__(self, agents: Agents, job: LoadJob) -> None:
-        self._agents, self._job = agents, job
-        self._start = 0.0
+    def __init__(self, agents: Agents, job: LoadJob, start: float) -> None:
+        self._agents, self._job, self._start = agents, job, start
 
-    async def run(self, attempts: tuple[Attempt, ...], tokens: list[str | AgentError]) -> list[Session]:
+    async def run(self, attempts: list[Attempt], tokens: list[str | AgentError]) -> list[Session]:
         # Tasks are made as their time comes, so that only open sessions cost memory.
-        self._start = self._time()
         tasks = []
         async with asyncio.TaskGroup() as group:
             for attempt, token in zip(attempts, tokens, strict=True):

@@ -42,12 +42,12 @@ def load(plan: Plan, urls: dict[Role, str], ports: Ports, enough: Enough) -> Loa
     Raises:
         RunRefused: If the plan does not allow to load the service's host.
     """
-    before, start = open_sessions(plan, urls, ports), ports.clock.now()
+    before, start, began_s = open_sessions(plan, urls, ports), ports.clock.now(), ports.clock.monotonic_s()
     sessions: list[Session] = []
     pairs: dict[str, PairCounts] = {}
     due = 0 if urls else plan.probes.load.sessions
     for look, numbers in enumerate(_looks(plan) if urls else ()):
-        made = run_to_end(ports.agents.load(_job(plan, urls, numbers)))
+        made = _one_look(plan, urls, numbers, ports, after_s=ports.clock.monotonic_s() - began_s)
         counted = count_pairs(plan, look, numbers, made)
         pairs = {name: merge(pairs[name], new) if name in pairs else new for name, new in counted.items()}
         sessions += made
@@ -60,6 +60,14 @@ def load(plan: Plan, urls: dict[Role, str], ports: Ports, enough: Enough) -> Loa
         window=window, due=due, sessions=tuple(sessions), pairs=pairs,
         before=before, after=open_sessions(plan, urls, ports),
     )  # fmt: skip
+
+
+def _one_look(
+    plan: Plan, urls: dict[Role, str], numbers: range, ports: Ports, after_s: float
+) -> list[Session]:
+    """Make the sessions of one look; their times count from the beginning of the load."""
+    made = run_to_end(ports.agents.load(_job(plan, urls, numbers)))
+    return [each.model_copy(update={"intended_s": each.intended_s + after_s}) for each in made]
 
 
 def _looks(plan: Plan) -> Iterator[range]:
