@@ -1,15 +1,15 @@
 """Find how fast a candidate's memory floor rises above its baseline's; compares nothing with a bound.
 
-A garbage collector makes memory a sawtooth, and load moves it up and down. What a leak raises is the floor: the
-least memory in each of some windows. Of two revisions under the same load, the floors' difference is free of the
-load. A slope of it over 8 to 20 windows is Theil's and Sen's, whose exact interval inverts the Mann–Kendall test.
+A garbage collector makes memory a sawtooth, and load moves it up and down. What a leak raises is the floor:
+the least memory in each of 8 to 20 windows. Of two revisions under the same load, the difference of the
+floors is free of the load, and its trend is Theil's and Sen's slope.
 
-That test wants windows that do not know of each other, so each is at least as long as a cycle of the memory. Where
-the observation is too short for eight such windows, the interval is widened by as much as they are too short.
-A first quarter is left out: caches and allocators fill.
+The test behind it wants windows that know nothing of each other, so each is as long as a cycle of the memory.
+Where the series is too short for eight of these, the interval is widened by as much as the windows are too
+short. The first quarter is left out: caches and allocators fill.
 
-Source: Sen, JASA 63 (1968), 1379–1389, eq. 2.6 (slope and interval); Yue and Wang, Water Resources Management 18
-(2004), 201–218 (the effective sample size under autocorrelation).
+Source: Sen, JASA 63 (1968), 1379–1389 (slope and interval); Yue and Wang, Water Resources Management 18
+(2004), 201–218 (fewer samples than it seems, where they know of each other).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Part:
     rise: float
 
     def cycle(self) -> float:
-        """Return how long the memory takes to go up and down, or to forget: a mean over time, not over runs."""
+        """Return how long the memory takes to go up and down, or to forget; long runs weigh more."""
         sides = self.left > np.median(self.left)
         turns = np.flatnonzero(sides[1:] != sides[:-1]) + 1
         runs = np.diff(self.at[np.concatenate(([0], turns, [len(sides) - 1]))])
@@ -97,7 +97,7 @@ def floor_trend(
         return None
     cycle = max(ours.cycle(), theirs.cycle())
     fewest = _fewest_windows(level)
-    count = int(np.clip((until - begin) / cycle, fewest, max(fewest, _MOST_WINDOWS)))
+    count = int(np.clip((until - begin) / cycle, fewest, _MOST_WINDOWS))
     edges = np.linspace(begin, until, count + 1)
     difference = ours.floors(edges) - theirs.floors(edges)
     seen = ~np.isnan(difference)
@@ -122,7 +122,7 @@ def _part(points: Sequence[MemoryPoint], begin: float, until: float) -> _Part | 
 def _fewest_windows(level: float) -> int:
     """Return how many windows it takes for a row that only rises to be rarer than `level`, or 8."""
     count = _FEWEST_WINDOWS
-    while level * math.factorial(count) < 1:
+    while level * math.factorial(count) < 1 and count < _MOST_WINDOWS:
         count += 1
     return count
 

@@ -1,7 +1,7 @@
-"""Decide whether a candidate leaks memory, by the minute or by the session, against a baseline under the same load.
+"""Decide whether a candidate leaks memory by the minute or by the session, more than a loaded baseline does.
 
-Idling shows a leak by the minute in half an hour. Load shows one by the session in minutes: the count of sessions
-served takes the place of time, and everything else stays as it is.
+Waiting shows a leak by the minute in half an hour. Load shows one by the session in minutes: the count of
+sessions served takes the place of time, and all else stays as it is.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LeakSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class LeakSeries:
-    """Memory of both revisions, in order, `at` minutes on one clock or at each one's own count of sessions."""
+    """Memory of both revisions, in order: over minutes on one clock, or over each one's own sessions."""
 
     candidate: tuple[MemoryPoint, ...]
     baseline: tuple[MemoryPoint, ...]
@@ -76,12 +76,12 @@ def judge_leak(spec: LeakSpec, series: LeakSeries, *, looks: int, alpha: float) 
     Args:
         spec: The bound.
         series: What was sampled so far.
-        looks: How many times this may be asked while the series grows; each look spends an equal share of alpha.
+        looks: How often at most this is asked while the series grows; each look spends its share of alpha.
         alpha: Probability of a wrong FAIL over all looks, and of a wrong PASS.
     """
     trend = floor_trend(series.candidate, series.baseline, alpha / looks)
     if trend is None or not math.isfinite(trend.slope.low + trend.slope.high):
-        reason = f"too few memory samples to tell: {len(series.candidate)} of the candidate"
+        reason = f"too few memory samples in common: {len(series.candidate)} of the candidate"
         reason += f", {len(series.baseline)} of the baseline"
         return LeakFinding(
             outcome=Outcome.INCONCLUSIVE, reason=reason, unit=spec.unit, samples=series.samples

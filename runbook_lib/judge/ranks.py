@@ -1,11 +1,11 @@
-"""Turn pairwise effects into an estimate and an exact interval that assumes no distribution; knows ranks only.
+"""Turn pairwise effects into an estimate and an exact interval that assumes no distribution.
 
-A rank test counts on how many pairs an effect is below zero. Under its null hypothesis the distribution of that
-count is known exactly, so cutting as many effects off both ends as chance would explain leaves an interval that
-holds the true effect. With tied values the interval, ends included, is too wide rather than too narrow.
+A rank test counts on how many pairs an effect is below zero. Without an effect the distribution of that count
+is known exactly; so an interval that leaves out as many effects at each end as chance explains holds the true
+one. With tied values the interval, ends included, is too wide rather than too narrow.
 
-Source: Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed. (2014), §4.3 (Mann–Whitney, with
-the Hodges–Lehmann estimate) and §9.3 (Kendall, with Theil's and Sen's slope); Noether, JASA 62 (1967), 184–188 (ties).
+Source: Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed. (2014), §4.1–4.3 (Mann,
+Whitney, Hodges, Lehmann) and §9.1–9.3 (Kendall, Theil); Noether, JASA 62 (1967), 184–188 (ties).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class RankInterval:
 
 
 def slope_interval(x: Floats, y: Floats, level: float) -> RankInterval:
-    """Return the slope of `y` over distinct `x`: Theil's and Sen's, which inverts the Mann–Kendall test."""
+    """Return the slope of `y` over distinct `x`: Theil's and Sen's, by the Mann–Kendall test."""
     later, earlier = np.tril_indices(len(x), -1)
     slopes = (y[later] - y[earlier]) / (x[later] - x[earlier])
     return _interval(slopes, kendall_null(len(x)), level)
 
 
 def shift_interval(ours: Floats, theirs: Floats, level: float) -> RankInterval:
-    """Return how far `ours` lie above `theirs`: Hodges' and Lehmann's, which inverts the Mann–Whitney test."""
+    """Return how far `ours` lie above `theirs`: Hodges' and Lehmann's shift, by the Mann–Whitney test."""
     shifts = np.subtract.outer(ours, theirs).ravel()
     return _interval(shifts, mann_whitney_null(len(ours), len(theirs)), level)
 

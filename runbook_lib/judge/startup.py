@@ -1,11 +1,10 @@
-"""Decide whether a candidate starts slower than its baseline, from a handful of starts and those of earlier runs.
+"""Decide whether a candidate starts slower than its baseline, from a few starts and those of earlier runs.
 
-An exact Mann–Whitney test of the logarithms: no start-up time is assumed to be normal, and three starts are not
-taken for thirty. Earlier starts of the baseline make few starts speak; where its present starts contradict them
-(another machine, another region), they are set aside.
+The logarithms go through an exact Mann–Whitney test: nothing need be normal, and three starts are not taken
+for thirty. Earlier starts of the baseline let a few new ones speak; where the baseline's present starts
+contradict them (another machine, another region), they are set aside.
 
-Source: Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed. (2014), §4.1 (the exact test) and
-§4.3, eq. 4.38–4.40 (the interval of the shift that inverts it).
+Source: Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed. (2014), §4.1–4.3.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class StartFinding:
 
 
 def judge_startup(starts: StartSamples, *, at_most_ratio: float, alpha: float) -> StartFinding:
-    """Return FAIL where the candidate is slower than `at_most_ratio` × baseline for sure, PASS where it is not.
+    """Return FAIL where starts are surely slower than the bound, PASS where they surely are not.
 
     Args:
         starts: All that were seen.
@@ -123,7 +122,7 @@ def _too_few(reason: str, compared: _Compared, alpha: float) -> StartFinding:
 def _fewest_starts(theirs: int, alpha: float) -> int:
     """Return how many starts can tell at all, where the baseline has as many or the ones it has."""
     count = 1
-    while alpha * math.comb(count + max(count, theirs), count) < 1:
+    while alpha * math.comb(count + max(count, theirs), count) < 1 and count < _MOST_STARTS:
         count += 1
     return count
 
@@ -148,7 +147,7 @@ def _outcome(bound: float, shift: RankInterval) -> Outcome:
 
 
 def _starts_to_settle(bound: float, shift: RankInterval, compared: _Compared) -> int | None:
-    """Return how many starts bring the end on the bound's side to it, by the square root; None on the bound."""
+    """Return how many starts would bring the interval's end to the bound; None for an estimate on it."""
     distance = abs(shift.estimate - bound)
     reach = shift.high - shift.estimate if shift.estimate < bound else shift.estimate - shift.low
     return math.ceil(len(compared.ours) * (reach / distance) ** 2) if distance else None
