@@ -61,13 +61,6 @@ class _Part:
     start: float
     rise: float
 
-    def cycle(self) -> float:
-        """Return how long the memory takes to go up and down, or to forget; long runs weigh more."""
-        sides = self.left > np.median(self.left)
-        turns = np.flatnonzero(sides[1:] != sides[:-1]) + 1
-        runs = np.diff(self.at[np.concatenate(([0], turns, [len(sides) - 1]))])
-        return _CYCLES_PER_RUN * float(np.sum(runs**2) / np.sum(runs))
-
     def floors(self, edges: Floats) -> Floats:
         """Return the least memory in each window, NaN where there is no sample; the line's rise is kept."""
         middles = (edges[1:] + edges[:-1]) / 2
@@ -95,7 +88,7 @@ def floor_trend(
     ours, theirs = (_part(points, begin, until) for points in series)
     if ours is None or theirs is None:
         return None
-    cycle = max(ours.cycle(), theirs.cycle())
+    cycle = _cycle(ours.at, ours.left - np.interp(ours.at, theirs.at, theirs.left))
     fewest = _fewest_windows(level)
     count = int(np.clip((until - begin) / cycle, fewest, _MOST_WINDOWS))
     edges = np.linspace(begin, until, count + 1)
@@ -117,6 +110,14 @@ def _part(points: Sequence[MemoryPoint], begin: float, until: float) -> _Part | 
     rise = float(centred @ mib / (centred @ centred))
     start = float(mib.mean() - rise * at.mean())
     return _Part(at=at, left=mib - start - rise * at, start=start, rise=rise)
+
+
+def _cycle(at: Floats, left: Floats) -> float:
+    """Return how long values take to go up and down about their line, or to forget; long runs weigh more."""
+    above = left > np.median(left)
+    turns = np.flatnonzero(above[1:] != above[:-1]) + 1
+    runs = np.diff(at[np.concatenate(([0], turns, [len(at) - 1]))])
+    return _CYCLES_PER_RUN * float(np.sum(runs**2) / np.sum(runs))
 
 
 def _fewest_windows(level: float) -> int:
