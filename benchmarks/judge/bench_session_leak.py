@@ -1,7 +1,7 @@
-"""Measure how soon a leak of 20 KiB a session is found on the local staging, and that none is found where none is.
+"""Measure how soon a leak of 20 KiB a session is found on the local staging, beside a healthy candidate.
 
-Loads a candidate and a healthy baseline of the sample service on an emulator of its own, and judges what Cloud
-Monitoring's API gives, as it grew. Load goes to 127.0.0.1 only. Takes about 80 s for each of the six runs.
+Loads candidate and baseline of the sample service on an emulator of its own, and judges what the Monitoring
+API gives, as it grew. Load goes to 127.0.0.1 only. Takes about 90 s for each of the six runs.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from runbook_lib.judge.ranks import Floats, RankInterval, slope_interval
 _MOST_WINDOWS = 20
 _FEWEST_WINDOWS = 8
 _WARM_UP_SHARE = 0.25
-# A sawtooth stays for half a cycle on one side of its trend; the rest is for cycles of unequal length.
-_CYCLES_PER_RUN = 2.5
+# A sawtooth stays for half a cycle on one side of its line; the longest of many stays is longer than most.
+_CYCLES_PER_STAY = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +113,11 @@ def _part(points: Sequence[MemoryPoint], begin: float, until: float) -> _Part | 
 
 
 def _cycle(at: Floats, left: Floats) -> float:
-    """Return how long values take to go up and down about their line, or to forget; long runs weigh more."""
+    """Return how long values take to go up and down about their line, or to forget: by their longest stay."""
     above = left > np.median(left)
     turns = np.flatnonzero(above[1:] != above[:-1]) + 1
-    runs = np.diff(at[np.concatenate(([0], turns, [len(at) - 1]))])
-    return _CYCLES_PER_RUN * float(np.sum(runs**2) / np.sum(runs))
+    stays = np.diff(at[np.concatenate(([0], turns, [len(at) - 1]))])
+    return _CYCLES_PER_STAY * float(np.max(stays))
 
 
 def _fewest_windows(level: float) -> int:
