@@ -147,7 +147,7 @@ def first_settled(world: World, leak: float, judge: Judge, seed: int) -> tuple[O
 
 
 def leak_row(world: World, judge: Judge, runs: int) -> str:
-    """Return the shares of false alarms, of wrong passes at the bound, of leaks found, and their median time."""
+    """Return the shares of false alarms, wrong passes at the bound and leaks found, with the median."""
     without = [first_settled(world, 0.0, judge, seed)[0] for seed in range(runs)]
     at_bound = [first_settled(world, AT_MOST, judge, seed)[0] for seed in range(runs)]
     leaking = [first_settled(world, LEAK, judge, seed) for seed in range(runs)]
