@@ -114,6 +114,46 @@ def test_a_sample_a_minute_is_not_enough_in_a_quarter_of_an_hour() -> None:
     assert judged(pair(15, 0.5, period_min=1)).outcome is INCONCLUSIVE
 
 
+def test_what_only_one_revision_was_sampled_for_is_left_out() -> None:
+    common = level(0.05, 0)
+    before, after = np.linspace(-30, -0.1, 200), np.linspace(30.1, 60, 200)
+    longer = (*points(before, 20 * before), *common.candidate, *points(after, 20 * after))
+    found, expected = (
+        judged(LeakSeries(candidate=c, baseline=common.baseline)) for c in (longer, common.candidate)
+    )
+    assert found.slope == pytest.approx(expected.slope)
+    assert found.outcome is expected.outcome is PASS
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+def test_a_wave_that_is_seen_twice_neither_fails_nor_passes(phase: float) -> None:
+    at = np.linspace(0, 30, 360)
+    wave = 10 * np.sin(2 * np.pi * (at / 11 + phase))
+    found = judged(LeakSeries(candidate=points(at, 200 + wave), baseline=points(at, 180 + 0 * at)))
+    assert found.outcome is INCONCLUSIVE
+    assert found.interval
+    assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_a_leak_below_a_wave_of_load_that_both_share_is_found() -> None:
+    assert judged(pair(30, 0.5, extra=lambda at: 20 * math.sin(at / 4))).outcome is FAIL
+
+
+def test_what_is_still_needed_is_nothing_at_the_interval_and_grows_towards_the_estimate() -> None:
+    series = pair(30, 0.1)
+    seen = judged(series)
+    assert seen.interval
+    assert seen.slope is not None
+    for end in seen.interval:
+        inside = (0.999 * end + 0.001 * seen.slope, (end + seen.slope) / 2, seen.slope)
+        near, half, on = (
+            judged(series, LeakSpec(per="minute", at_most=bound)).still_needed for bound in inside
+        )
+        assert near == pytest.approx(0, abs=0.1)
+        assert half == pytest.approx(30, abs=0.1)  # half as wide takes twice as long
+        assert on is None
+
+
 def test_windows_that_one_revision_has_no_samples_of_are_left_out() -> None:
     whole = level(0.5, 0)
     holes = tuple(point for point in whole.candidate if not 15 < point.at < 20)
@@ -134,6 +174,12 @@ def test_twenty_kib_a_session_is_found_in_a_minute_of_load() -> None:
     found = judged(_loaded(20, sessions=1200), BY_SESSION)
     assert (found.outcome, found.unit) == (FAIL, "KiB/session")
     assert found.slope == pytest.approx(20, abs=4)
+
+
+def test_a_leak_by_the_session_is_told_in_kib() -> None:
+    served = np.linspace(0, 1000, 100)
+    line = LeakSeries(candidate=points(served, 45 + 0.01 * served), baseline=points(served, 45 + 0 * served))
+    assert judged(line, BY_SESSION).slope == pytest.approx(10.24)
 
 
 def test_no_leak_by_the_session_passes_in_a_few_minutes_of_load() -> None:

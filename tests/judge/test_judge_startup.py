@@ -51,6 +51,18 @@ def test_five_starts_like_five_pass_a_bound_that_leaves_room_for_their_spread() 
     )
 
 
+def test_half_the_distance_takes_four_times_the_starts() -> None:
+    seen = judged(BASELINE)
+    assert seen.interval
+    bounds = (seen.interval[1] * 0.9999, seen.interval[1] ** 0.5001, seen.interval[0] ** 0.5001)
+    assert [judged(BASELINE, at_most_ratio=bound).starts_needed for bound in bounds] == [6, 20, 20]
+    assert judged(BASELINE, at_most_ratio=1.0).starts_needed is None  # where the estimate itself is
+
+
+def test_of_very_many_starts_the_newest_count() -> None:
+    assert judged((*times(9) * 12, *BASELINE * 10), BASELINE * 2, at_most_ratio=1.5).outcome is PASS
+
+
 @pytest.mark.parametrize(("factor", "outcome"), [(1.2499, PASS), (1.2501, FAIL), (1.0, PASS), (0.5, PASS)])
 def test_without_spread_the_bound_is_sharp(factor: float, outcome: Outcome) -> None:
     assert judged(times(factor, (1.0,) * 5), (1.0,) * 5).outcome is outcome
