@@ -13,6 +13,7 @@ class Metric:
     Attributes:
         step: The step whose evidence holds it.
         counts: The value counts the bad ones among the samples.
+        leak: It is judged by how fast memory grows, per minute or per session; empty if it is not.
         paired: It is compared pair by pair: a share of bad sessions, or a latency; empty if it is not.
     """
 
@@ -22,6 +23,7 @@ class Metric:
     meaning: str
     counts: bool = False
     paired: Literal["", "share", "latency"] = ""
+    leak: Literal["", "minute", "session"] = ""
 
 
 METRICS = {
@@ -104,6 +106,14 @@ METRICS = {
     "memory.growth_mib": Metric(
         unit="MiB", step="metrics", cell="04_metrics#memory",
         meaning="memory after the load less memory before it, each the median of its samples",
+    ),
+    "memory.leak_kib_per_session": Metric(
+        unit="KiB/session", step="metrics", cell="04_metrics#memory", leak="session",
+        meaning="how much faster the candidate's memory floor rises than the baseline's, by sessions made",
+    ),
+    "memory.leak_mib_per_minute": Metric(
+        unit="MiB/min", step="metrics", cell="04_metrics#memory", leak="minute",
+        meaning="how much faster the candidate's memory floor rises than the baseline's, by time",
     ),
     "startup.latency_s": Metric(
         unit="s", step="metrics", cell="04_metrics#startup",

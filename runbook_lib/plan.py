@@ -243,6 +243,8 @@ class Load(Section):
     """Mean arrivals a second on each revision."""
     http_paths: tuple[str, ...] = ()
     """Plain GET requests that each session makes with its token after its answer."""
+    min_sessions: int = Field(default=0, ge=0, le=100_000)
+    """Sessions on each revision before the load may end early, e.g. for what a leak needs to show."""
     seed: int = 891
     allow_hosts: tuple[str, ...] = ()
     """Hosts other than this machine that may be loaded."""
@@ -348,12 +350,19 @@ class Criterion(Section):
 
     @model_validator(mode="after")
     def _bounded(self) -> Criterion:
-        bounds = [self.at_most, self.at_least, self.baseline]
+        bounds = (self.at_most, self.at_least, self.baseline)
         if bool(self.paired) == any(bound is not None for bound in bounds):
             raise ValueError("give at_most, at_least or baseline, or else paired")
-        kind = METRICS[self.metric].paired if self.metric in METRICS else ""
+        return self
+
+    @model_validator(mode="after")
+    def _judged_as_its_metric_is(self) -> Criterion:
+        metric = METRICS.get(self.metric)
+        kind = metric.paired if metric else ""
         if bool(self.paired) != bool(kind):
             raise ValueError(f"{self.metric} is judged by {'paired' if kind else 'bounds'}")
+        if metric and metric.leak and (self.at_most is None or self.at_least is not None or self.baseline):
+            raise ValueError(f"{self.metric} is judged by at_most alone: it is against the baseline as it is")
         if self.paired and kind == "share" and self.paired.above_s is not None:
             raise ValueError("paired.above_s is for latencies")
         if self.paired and kind == "latency" and self.paired.above_s is None and self.paired.tolerance < 1:

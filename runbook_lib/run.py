@@ -29,8 +29,9 @@ from runbook_lib.evidence import (
     StepEvidence,
     SuitesEvidence,
 )
-from runbook_lib.judge import judge, settled
+from runbook_lib.judge import Seen, judge, settled
 from runbook_lib.local_cloud import endpoints_of, environment_of
+from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import Pairs
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import load_plan
@@ -157,6 +158,7 @@ class Run:
             enough = partial(settled, self.plan)
             seen = measure(self.plan, self._deployed(), self.ports, enough)
             self.folder.write_evidence("pairs", Pairs(counts=seen.pairs))
+            self.folder.write_evidence("memory", seen.memory)
             self.folder.write_table("load_sessions", session_table(seen.sessions))
             self.folder.write_table("series", seen.series)
             return seen.evidence
@@ -187,11 +189,8 @@ class Run:
         return verdict
 
     def _judged_by(self, plan: Plan) -> Verdict:
-        evidence = self.observed()
-        measurements = [found for step in evidence.values() for found in step.measurements]
-        unseen = self.unseen()
-        paired = self.folder.find_evidence("pairs", Pairs) if "metrics" in evidence else None
-        judgement = judge(plan, measurements, unseen, paired.counts if paired else {})
+        evidence, unseen = self.observed(), self.unseen()
+        judgement = judge(plan, self._seen(evidence, unseen))
         deployed = cast("DeployEvidence | None", evidence.get("deploy"))
         begun = self.folder.ledger()[0].time
         return Verdict(
@@ -334,6 +333,17 @@ class Run:
         if last.event == "step started":
             return "did not come to its end"
         return "" if self.folder.has_evidence(step) else "its evidence is gone"
+
+    def _seen(self, evidence: dict[str, StepEvidence], unseen: dict[str, str]) -> Seen:
+        measurements = tuple(found for step in evidence.values() for found in step.measurements)
+        if "metrics" not in evidence:
+            return Seen(measurements=measurements, unseen=unseen)
+        return Seen(
+            measurements=measurements,
+            unseen=unseen,
+            pairs=self.folder.read_evidence("pairs", Pairs).counts,
+            memory=self.folder.read_evidence("memory", MemoryWatch),
+        )
 
     def _next_command(self, action: Action) -> str:
         rolled_back = self.folder.find_evidence("rollback", RollbackEvidence)

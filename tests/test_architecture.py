@@ -15,20 +15,34 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
+# fmt: off
 FLOORS = {
     0: ("__init__", "catalogue", "clock", "dotted", "errors", "redact"),
-    1: ("evidence", "pairs", "places", "plan", "plan_file", "ports", "rehearsal", "sessions", "verdict"),
+    1: (
+        "evidence",
+        "memory",
+        "pairs",
+        "places",
+        "plan",
+        "plan_file",
+        "ports",
+        "rehearsal",
+        "sessions",
+        "verdict",
+    ),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "run", "selftest"),
     5: ("cli", "notebook", "terminal"),
 }
+# fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
 SIDEWAYS = {
     ("plan_file", "plan"),
     ("pairs", "evidence"),
     ("ports", "evidence"),
     ("verdict", "evidence"),
+    ("memory", "evidence"),
     ("rehearsal", "evidence"),
     ("rehearsal", "verdict"),
     ("selftest", "run"),

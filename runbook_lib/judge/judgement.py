@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runbook_lib.catalogue import describe
-from runbook_lib.evidence import Measurement, Role
 from runbook_lib.judge.bounds import headroom
-from runbook_lib.judge.by_pairs import judge_by_pairs
-from runbook_lib.judge.criterion import judge_criterion
+from runbook_lib.judge.each import judge_each
 from runbook_lib.judge.regression import judge_regression
-from runbook_lib.judge.risk import Risk, risks
-from runbook_lib.pairs import PairCounts
+from runbook_lib.judge.seen import Seen
 from runbook_lib.plan import Criterion, Plan
 from runbook_lib.verdict import Action, Confidence, CriterionResult, Outcome, RegressionResult
 
@@ -41,28 +37,9 @@ def overall(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes)
 
 
-def judge(
-    plan: Plan,
-    measurements: Iterable[Measurement],
-    unseen: Mapping[str, str],
-    pairs: Mapping[str, PairCounts] | None = None,
-) -> Judgement:
-    """Judge a run.
-
-    Args:
-        plan: The criteria and the regressions.
-        measurements: Everything that the steps observed.
-        unseen: For each step that left no evidence, the reason.
-        pairs: Pairs of sessions by the id of the criterion that compares them.
-    """
-    measured = {(found.metric, found.role): found for found in measurements}
-    risk = risks(plan)
-    results = tuple(
-        _by_pairs(criterion, (pairs or {}).get(criterion.id), risk[criterion.id], measured, unseen)
-        if criterion.paired
-        else _judge_one(criterion, measured, unseen)
-        for criterion in plan.criteria
-    )
+def judge(plan: Plan, seen: Seen) -> Judgement:
+    """Judge a run by its plan's criteria and regressions."""
+    results = judge_each(plan, seen)
     action = _action(results)
     deciding = _nearest(plan, results) if action == "PROCEED_TO_PRODUCTION" else _worst(results)
     return Judgement(
@@ -72,37 +49,7 @@ def judge(
         summary=_summary(action, deciding, results),
         would_change=_would_change(action, deciding, results),
         criteria=results,
-        regressions=_regressions(plan, measured, results),
-    )
-
-
-def _by_pairs(
-    criterion: Criterion,
-    counts: PairCounts | None,
-    risk: Risk,
-    measured: Mapping[tuple[str, Role], Measurement],
-    unseen: Mapping[str, str],
-) -> CriterionResult:
-    step = describe(criterion.metric).step
-    return judge_by_pairs(
-        criterion,
-        counts,
-        risk,
-        measured.get((criterion.metric, "candidate")),
-        measured.get((criterion.metric, "baseline")),
-        unseen.get(step, f"the step {step} left no pairs for {criterion.id}"),
-    )
-
-
-def _judge_one(
-    criterion: Criterion, measured: Mapping[tuple[str, Role], Measurement], unseen: Mapping[str, str]
-) -> CriterionResult:
-    step = describe(criterion.metric).step
-    return judge_criterion(
-        criterion,
-        measured.get((criterion.metric, "candidate")),
-        measured.get((criterion.metric, "baseline")),
-        unseen.get(step, f"the step {step} left no evidence of {criterion.metric}"),
+        regressions=_regressions(plan, seen, results),
     )
 
 
@@ -178,7 +125,7 @@ def _would_change(action: Action, deciding: CriterionResult, results: tuple[Crit
 
 
 def _regressions(
-    plan: Plan, measured: Mapping[tuple[str, Role], Measurement], results: tuple[CriterionResult, ...]
+    plan: Plan, seen: Seen, results: tuple[CriterionResult, ...]
 ) -> tuple[RegressionResult, ...]:
     criteria = {criterion.id: criterion for criterion in plan.criteria}
     outcomes = {result.id: result.outcome for result in results}
@@ -186,7 +133,7 @@ def _regressions(
         judge_regression(
             regression,
             criteria[regression.criterion],
-            measured.get((criteria[regression.criterion].metric, "baseline")),
+            seen.of(criteria[regression.criterion].metric, "baseline"),
             outcomes[regression.criterion],
         )
         for regression in plan.regressions

@@ -52,7 +52,7 @@ def load(plan: Plan, urls: dict[Role, str], ports: Ports, enough: Enough) -> Loa
         pairs = {name: merge(pairs[name], new) if name in pairs else new for name, new in counted.items()}
         sessions += made
         due += len(numbers)
-        if pairs and enough(pairs):
+        if pairs and due >= plan.probes.load.min_sessions and enough(pairs):
             break
     window = Window(start=start, end=ports.clock.now())
     ports.clock.sleep(plan.metrics.drain_s if urls else 0)

@@ -18,12 +18,14 @@ from runbook_lib.evidence import (
     Session,
     Window,
 )
+from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.ports import MetricType, Ports
 from runbook_lib.steps.loading import Enough, Loaded, load
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.pairing import session_value
+from runbook_lib.steps.watching import watch_memory
 
 _LOAD = ("evidence/metrics.json", "evidence/load_sessions.parquet")
 _SERIES = ("evidence/metrics.json", "evidence/series.parquet")
@@ -50,13 +52,14 @@ _WANTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsObservation:
-    """The step's evidence, the counts of its pairs by criterion, its sessions, and its series.
+    """The step's evidence, its pairs by criterion, both revisions' memory, its sessions, and its series.
 
     `series` has one row per point: `time` (UTC), `role`, `metric`, `value`, `count`, `label`, `unit`.
     """
 
     evidence: MetricsEvidence
     pairs: dict[str, PairCounts]
+    memory: MemoryWatch
     sessions: tuple[Session, ...]
     series: pd.DataFrame
 
@@ -93,7 +96,13 @@ def measure(
             role: sum(session.role == role for session in loaded.sessions) for role in _states(deployed)
         },
     )
-    return MetricsObservation(evidence=evidence, pairs=loaded.pairs, sessions=loaded.sessions, series=series)
+    return MetricsObservation(
+        evidence=evidence,
+        pairs=loaded.pairs,
+        memory=watch_memory(series, loaded),
+        sessions=loaded.sessions,
+        series=series,
+    )
 
 
 def _urls(deployed: DeployEvidence) -> dict[Role, str]:

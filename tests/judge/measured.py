@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runbook_lib.catalogue import METRICS, describe
 from runbook_lib.evidence import Measurement, Role, Window
+from runbook_lib.judge import Judgement, Seen, judge
+from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import BaselineBound, Criterion, Plan
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,6 +34,16 @@ def criterion(metric: str = "load.failures", **fields: Any) -> Criterion:
     elif baseline is not None:
         fields["baseline"] = BaselineBound(at_most_increase=baseline)
     return Criterion(**{"id": "one", "title": "One", "metric": metric, **fields})
+
+
+def judged_run(
+    plan: Plan,
+    found: Iterable[Measurement],
+    unseen: Mapping[str, str] | None = None,
+    pairs: Mapping[str, PairCounts] | None = None,
+) -> Judgement:
+    """Return what the judge says of a run with these measurements and pairs."""
+    return judge(plan, Seen(measurements=tuple(found), unseen=unseen or {}, pairs=pairs or {}))
 
 
 def plan_of(*criteria: Criterion, regressions: tuple[dict[str, str], ...] = ()) -> Plan:

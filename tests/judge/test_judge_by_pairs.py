@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import pytest
-from measured import criterion, measured, plan_of
+from measured import criterion, judged_run, measured, plan_of
 
-from runbook_lib.judge import judge, settled
+from runbook_lib.judge import settled
 from runbook_lib.judge.by_pairs import bound_text, spec_of
 from runbook_lib.judge.risk import risks
 from runbook_lib.pairs import Pair, PairCounts, count_failures, merge
@@ -39,7 +39,7 @@ def _is(number: int, bad: int, count: int) -> float:
 
 def judged(counts: PairCounts | None, **fields: Any) -> CriterionResult:
     plan = plan_of(share(**fields))
-    return judge(plan, [], {}, {} if counts is None else {"one": counts}).criteria[0]
+    return judged_run(plan, [], {}, {} if counts is None else {"one": counts}).criteria[0]
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_pairs_decide_in_both_directions_and_only_once_there_are_enough(
 def test_without_pairs_nothing_passes_and_the_step_is_named() -> None:
     result = judged(None)
     assert result.outcome is Outcome.ERROR
-    assert result.reason == "not observed: the step metrics left no pairs for one"
+    assert result.reason == "not observed: the step metrics left no evidence of pairs.failures"
     assert judged(count_failures(0, [])).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_result_says_everything_that_a_reader_needs_to_check_it() -> None:
     plan = plan_of(share(), share("two", paired={"weight": 3}))
     found = [measured("pairs.failures", 0.25, 240), measured("pairs.failures", 0, 240, role="baseline")]
-    result = judge(plan, found, {}, {"one": pairs(240, bad=60), "two": pairs(240, bad=60)}).criteria[0]
+    result = judged_run(plan, found, {}, {"one": pairs(240, bad=60), "two": pairs(240, bad=60)}).criteria[0]
     assert (result.observed, result.baseline, result.unit) == (0.25, 0, "ratio")
     assert (result.effect, result.effect_unit) == (0.25, "ratio")
     assert result.interval is not None
@@ -130,7 +130,7 @@ def test_the_load_ends_when_all_is_settled_or_a_critical_comparison_failed(
 def test_confidence_is_the_chance_of_error_that_the_pairs_leave() -> None:
     plan = plan_of(share())
     lenient = plan.model_copy(update={"judging": plan.judging.model_copy(update={"pass_alpha": 0.05})})
-    assert judge(plan, [], {}, {"one": pairs(240)}).confidence == "HIGH"
-    assert judge(lenient, [], {}, {"one": pairs(120)}).confidence == "MEDIUM"
-    assert judge(plan, [], {}, {"one": pairs(240, bad=60)}).confidence == "HIGH"
-    assert judge(plan, [], {}, {"one": pairs(60)}).confidence == "LOW"
+    assert judged_run(plan, [], {}, {"one": pairs(240)}).confidence == "HIGH"
+    assert judged_run(lenient, [], {}, {"one": pairs(120)}).confidence == "MEDIUM"
+    assert judged_run(plan, [], {}, {"one": pairs(240, bad=60)}).confidence == "HIGH"
+    assert judged_run(plan, [], {}, {"one": pairs(60)}).confidence == "LOW"

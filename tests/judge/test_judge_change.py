@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from measured import criterion, measured, plan_of
+from measured import criterion, judged_run, measured, plan_of
 
-from runbook_lib.judge import judge
 from runbook_lib.judge.criterion import judge_criterion
 from runbook_lib.verdict import CriterionResult
 
@@ -84,4 +83,4 @@ def test_the_verdict_says_what_would_make_it_another(values: tuple[float | None,
         measured(metric, value, samples=0 if value is None else 9)
         for metric, value in zip(metrics, values, strict=True)
     ]
-    assert judge(plan, found, {}).would_change == sentence
+    assert judged_run(plan, found, {}).would_change == sentence

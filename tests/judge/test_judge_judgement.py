@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from measured import criterion, measured, plan_of
+from measured import criterion, judged_run, measured, plan_of
 
 from runbook_lib.evidence import Measurement
-from runbook_lib.judge import Judgement, judge
+from runbook_lib.judge import Judgement
 from runbook_lib.judge.bounds import headroom
 from runbook_lib.judge.judgement import overall
 from runbook_lib.plan import Criterion
@@ -34,7 +34,7 @@ def judged(*cases: tuple[Outcome, bool]) -> Judgement:
     """Judge one criterion for each pair of outcome and critical."""
     made = [case(number, *each) for number, each in enumerate(cases)]
     found = [each for _, seen in made for each in seen]
-    return judge(
+    return judged_run(
         plan_of(*(asked for asked, _ in made)), found, {"probes": "it crashed", "metrics": "it crashed"}
     )
 
@@ -89,17 +89,17 @@ def test_the_summary_says_what_decided_and_why(cases: list[tuple[Outcome, bool]]
 
 def test_the_reason_of_a_step_that_left_nothing_is_given_or_said_to_be_unknown() -> None:
     plan = plan_of(criterion("isolation.leaks", at_most=0))
-    assert judge(plan, [], {"probes": "the emulator died"}).criteria[0].reason == (
+    assert judged_run(plan, [], {"probes": "the emulator died"}).criteria[0].reason == (
         "not observed: the emulator died"
     )
-    assert judge(plan, [], {}).criteria[0].reason == (
+    assert judged_run(plan, [], {}).criteria[0].reason == (
         "not observed: the step probes left no evidence of isolation.leaks"
     )
 
 
 def test_what_was_measured_on_the_baseline_is_never_taken_for_the_candidate() -> None:
     plan = plan_of(criterion("load.failures", at_most=5))
-    result = judge(plan, [measured("load.failures", 0, role="baseline")], {})
+    result = judged_run(plan, [measured("load.failures", 0, role="baseline")], {})
     assert (result.action, result.criteria[0].outcome) == ("INVESTIGATE", ERROR)
 
 
@@ -114,7 +114,7 @@ def test_of_passed_criteria_the_critical_one_nearest_to_its_bound_decides() -> N
         measured("load.failures", 1), measured("load.answer_max_s", 54), measured("load.connect_max_s", 29.9),
         measured("deploy.ready", 1),
     ]  # fmt: skip
-    assert judge(plan, found, {}).deciding == "near"
+    assert judged_run(plan, found, {}).deciding == "near"
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measured import measured, plan_of
+from measured import judged_run, measured, plan_of
 
 from runbook_lib.evidence import Measurement
-from runbook_lib.judge import judge
 from runbook_lib.judge.criterion import find
 from runbook_lib.plan import BaselineBound, Criterion
 from runbook_lib.verdict import Outcome
@@ -128,7 +127,7 @@ def test_one_worse_outcome_never_makes_the_action_better_nor_lets_a_critical_unk
     changed = data.draw(st.integers(0, 2))
     worse = list(found)
     worse[changed] = data.draw(measurements(METRICS[changed]))
-    before, after = judge(plan_of(*asked), found, {}), judge(plan_of(*asked), worse, {})
+    before, after = judged_run(plan_of(*asked), found, {}), judged_run(plan_of(*asked), worse, {})
     if after.criteria[changed].outcome < before.criteria[changed].outcome:
         before, after = after, before
     assert ACTIONS.index(after.action) >= ACTIONS.index(before.action)
@@ -147,4 +146,4 @@ def test_one_worse_outcome_never_makes_the_action_better_nor_lets_a_critical_unk
 def test_losing_all_evidence_of_a_critical_criterion_never_proceeds(data: st.DataObject) -> None:
     asked = (data.draw(criteria(METRICS[0], critical=(True,))), data.draw(criteria(METRICS[1])))
     found = [data.draw(measurements(METRICS[1]))]
-    assert judge(plan_of(*asked), found, {}).action != "PROCEED_TO_PRODUCTION"
+    assert judged_run(plan_of(*asked), found, {}).action != "PROCEED_TO_PRODUCTION"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from measured import criterion, measured, plan_of
+from measured import criterion, judged_run, measured, plan_of
 
 from runbook_lib.evidence import Measurement, Role
-from runbook_lib.judge import judge
 from runbook_lib.plan import Criterion
 from runbook_lib.verdict import Outcome, RegressionResult
 
@@ -23,7 +22,7 @@ def seen(outcome: Outcome, role: Role) -> list[Measurement]:
 
 
 def regression(asked: Criterion, found: list[Measurement]) -> RegressionResult:
-    (result,) = judge(plan_of(asked, regressions=(REGRESSION,)), found, {}).regressions
+    (result,) = judged_run(plan_of(asked, regressions=(REGRESSION,)), found, {}).regressions
     return result
 
 
@@ -65,5 +64,5 @@ def test_a_bound_relative_to_the_baseline_says_nothing_of_the_baseline_itself() 
 
 def test_a_regression_never_changes_the_action() -> None:
     asked, found = criterion(at_most=5), seen(PASS, "candidate")
-    assert judge(plan_of(asked), found, {}).action == "PROCEED_TO_PRODUCTION"
-    assert judge(plan_of(asked, regressions=(REGRESSION,)), found, {}).action == "PROCEED_TO_PRODUCTION"
+    assert judged_run(plan_of(asked), found, {}).action == "PROCEED_TO_PRODUCTION"
+    assert judged_run(plan_of(asked, regressions=(REGRESSION,)), found, {}).action == "PROCEED_TO_PRODUCTION"
