@@ -12,7 +12,7 @@ from .wire import Message
 DEFAULT_PORT = 8080
 DEFAULT_MEMORY = "512Mi"
 DEFAULT_TIMEOUT_S = 300
-_MEMORY = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[KMGT]i?|k|m)?")
+_QUANTITY = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[KMGT]i?|k|m)?")
 _UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _UNITS |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGT", start=1)}
 # A container does not see the host's environment; a process needs at least these to find its interpreter.
@@ -59,20 +59,20 @@ def describe_container(image: Image, template: Message, revision: RevisionId) ->
         env=_environment(image, container, revision),
         port=port,
         probe=_probe(container.startup_probe),
-        memory_limit_bytes=parse_memory(container.resources.limits["memory"]),
+        memory_limit_bytes=parse_quantity(container.resources.limits["memory"]),
         request_timeout_s=template.timeout.ToMilliseconds() / 1000,
     )
 
 
-def parse_memory(text: str) -> float:
-    """Read a Kubernetes quantity such as `512Mi` in bytes.
+def parse_quantity(text: str) -> float:
+    """Read a Kubernetes quantity such as `512Mi` (bytes) or `500m` (CPUs).
 
     Raises:
         ValueError: If it is none.
     """
-    found = _MEMORY.fullmatch(text)
+    found = _QUANTITY.fullmatch(text)
     if not found:
-        raise ValueError(f"'{text}' is not a quantity such as 512Mi")
+        raise ValueError(f"'{text}' is not a quantity such as 512Mi or 500m")
     return float(found["number"]) * _UNITS[found["unit"] or ""]
 
 

@@ -3,14 +3,12 @@
 Source: https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2#google.cloud.run.v2.Container
 """
 
-import re
 from typing import Any
 
-from .container import parse_memory
+from .container import parse_quantity
 from .errors import invalid, not_emulated
 from .wire import Message
 
-_CPU = re.compile(r"\d+(\.\d+)?m?")
 _GIB = 1024**3
 # Least and most memory for each number of vCPUs, in GiB.
 # Source: https://cloud.google.com/run/docs/configuring/services/cpu
@@ -20,9 +18,13 @@ _RESERVED_ENV = {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
 _MAX_ENV, _MAX_ENV_LENGTH = 1000, 32_768
 
 
-def is_fraction_of_cpu(text: str) -> bool:
-    """Say whether a quantity such as `500m` is less than one vCPU; what is no quantity is not."""
-    return _CPU.fullmatch(text) is not None and _vcpus(text) < 1
+def default_concurrency(template: Message) -> int:
+    """Return how many requests at a time an instance takes unless told: one with less than one vCPU."""
+    try:
+        vcpus = [parse_quantity(container.resources.limits["cpu"]) for container in template.containers]
+    except ValueError:
+        return 80
+    return 1 if any(each < 1 for each in vcpus) else 80
 
 
 def check_resources(field: str, template: Message) -> None:
@@ -33,7 +35,10 @@ def check_resources(field: str, template: Message) -> None:
             raise invalid(field, f"'{key}' is not one of {', '.join(sorted(_RESOURCES))}")
     if "nvidia.com/gpu" in limits:
         raise not_emulated("A GPU in a container's resources.limits")
-    vcpus, memory_gib = _checked_cpu(field, limits["cpu"]), _checked_memory(field, limits["memory"])
+    vcpus, memory_gib = (
+        _checked_cpu(field, limits["cpu"]),
+        _number(f"{field}.memory", limits["memory"]) / _GIB,
+    )
     least, most = _MEMORY_GIB.get(vcpus) or (0.125, 0.5 if vcpus < 0.5 else 1.0)
     if not least <= memory_gib <= most:
         raise invalid(
@@ -45,20 +50,17 @@ def check_resources(field: str, template: Message) -> None:
 
 
 def _checked_cpu(field: str, text: str) -> float:
-    if _CPU.fullmatch(text) and ((vcpus := _vcpus(text)) in _MEMORY_GIB or 0.08 <= vcpus < 1):
+    vcpus = _number(f"{field}.cpu", text)
+    if vcpus in _MEMORY_GIB or 0.08 <= vcpus < 1:
         return vcpus
     raise invalid(f"{field}.cpu", f"'{text}' is neither 1, 2, 4, 6 or 8 vCPUs nor 0.08 to 1")
 
 
-def _vcpus(text: str) -> float:
-    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
-
-
-def _checked_memory(field: str, text: str) -> float:
+def _number(field: str, text: str) -> float:
     try:
-        return parse_memory(text) / _GIB
+        return parse_quantity(text)
     except ValueError as error:
-        raise invalid(f"{field}.memory", str(error)) from error
+        raise invalid(field, str(error)) from error
 
 
 def check_ports(field: str, ports: Any) -> None:
@@ -72,6 +74,13 @@ def check_ports(field: str, ports: Any) -> None:
         raise not_emulated("HTTP/2 to the container (port name h2c)")
     if port.name not in ("", "http1"):
         raise invalid(f"{field}[0].name", f"'{port.name}' is neither http1 nor h2c")
+
+
+def check_probe_port(field: str, probe: Message) -> None:
+    """Refuse a probe of what is no TCP port; 0 stands for the container's own."""
+    kind = probe.WhichOneof("probe_type")
+    if kind and not 0 <= getattr(probe, kind).port < 65_536:
+        raise invalid(f"{field}.{kind}.port", "must be 1 to 65535")
 
 
 def check_env(field: str, env: Any) -> None:

@@ -6,7 +6,13 @@ from google.api.launch_stage_pb2 import LaunchStage
 from google.cloud import run_v2
 
 from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S
-from .container_rules import check_env, check_ports, check_resources, is_fraction_of_cpu
+from .container_rules import (
+    check_env,
+    check_ports,
+    check_probe_port,
+    check_resources,
+    default_concurrency,
+)
 from .errors import invalid, not_emulated
 from .names import check_revision_id, check_tag
 from .wire import Message
@@ -41,8 +47,7 @@ def fill_defaults(service: Message) -> None:
     for container in template.containers:
         _fill_container(container)
     if not template.max_instance_request_concurrency:
-        fractions = [is_fraction_of_cpu(each.resources.limits["cpu"]) for each in template.containers]
-        template.max_instance_request_concurrency = 1 if any(fractions) else 80
+        template.max_instance_request_concurrency = default_concurrency(template)
 
 
 def _fill_container(container: Message) -> None:
@@ -135,12 +140,12 @@ def _check_container(template: Message) -> None:
     check_ports(f"{field}.ports", container.ports)
     check_resources(f"{field}.resources.limits", template)
     check_env(f"{field}.env", container.env)
+    check_probe_port(f"{field}.startup_probe", container.startup_probe)
     _check_probe(f"{field}.startup_probe", container.startup_probe)
 
 
 def _check_probe(field: str, probe: Message) -> None:
-    kind = probe.WhichOneof("probe_type")
-    if kind == "grpc":
+    if probe.WhichOneof("probe_type") == "grpc":
         raise not_emulated("A gRPC start-up probe")
     bounds = {"initial_delay_seconds": (0, 240), "period_seconds": (1, 240), "timeout_seconds": (1, 240)}
     for name, (least, most) in bounds.items():
@@ -150,8 +155,6 @@ def _check_probe(field: str, probe: Message) -> None:
         raise invalid(f"{field}.timeout_seconds", "must not exceed period_seconds")
     if probe.failure_threshold < 1:
         raise invalid(f"{field}.failure_threshold", "must be at least 1")
-    if not 0 <= getattr(probe, kind).port < 65_536:
-        raise invalid(f"{field}.{kind}.port", "must be 1 to 65535")
 
 
 def _check_keys(field: str, mapping: Any) -> None:
