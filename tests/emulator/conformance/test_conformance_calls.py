@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pages
+import api_pages as pages
 import pytest
 from emulator_cloud import LATEST, Cloud
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound

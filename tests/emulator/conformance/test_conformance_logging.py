@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-import pages
+import api_pages as pages
 import pytest
 from emulator_cloud import Cloud
 from google.cloud.logging_v2.types import LogEntry
@@ -60,7 +60,10 @@ def stamped(text: str, second: int = 0, **fields: Any) -> LogEntry:
 
 LISTED = refusals(
     ("101 resources", pages.LIST_ENTRIES, listing(resource_names=NAMES * 101), "resource_names", "1 to 100"),
-    ("a strange resource", pages.LIST_ENTRIES, listing(resource_names=["a"]), "resource_names", "'a' does not"),
+    ("a strange resource", pages.LIST_ENTRIES, listing(resource_names=["a"]), "resource_names", "'a' does"),
+    ("no names", pages.LIST_ENTRIES, listing(resource_names=[]), "resource_names", "1 to 100"),
+    ("fewer than no entries", pages.LIST_ENTRIES, listing(page_size=-1), "page_size", "-1 is not between"),
+    ("a garbled token", pages.LIST_ENTRIES, listing(page_token="g" * 8), "page_token", "gave out"),
     ("1001 entries", pages.LIST_ENTRIES, listing(page_size=1001), "page_size", "1001 is not between"),
     ("a strange order", pages.LIST_ENTRIES, listing(order_by="severity"), "order_by", "timestamp desc"),
     ("a token of another filter", pages.LIST_ENTRIES, going_on(filter="a"), "page_token", "other parameters"),

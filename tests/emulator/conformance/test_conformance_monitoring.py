@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pages
+import api_pages as pages
 import pytest
 from emulator_cloud import Cloud
 from google.cloud import monitoring_v3

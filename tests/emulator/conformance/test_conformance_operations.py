@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import pages
+import api_pages as pages
 import pytest
 from emulator_cloud import Cloud, service
 from google.cloud import run_v2

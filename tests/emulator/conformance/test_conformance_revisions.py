@@ -1,6 +1,6 @@
 """Revisions are listed and deleted as their pages say, and what a service tells of them fits."""
 
-import pages
+import api_pages as pages
 import pytest
 from emulator_cloud import LATEST, PINNED, POLLING, Cloud, short
 from google.api_core import exceptions

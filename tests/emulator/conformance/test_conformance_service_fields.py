@@ -5,7 +5,7 @@ Refused rows end before anything is made, and accepted ones only validate: nothi
 
 from typing import Any
 
-import pages
+import api_pages as pages
 import pytest
 from emulator_cloud import LATEST, PINNED, POLLING, Cloud, named_field
 from google.api_core import exceptions

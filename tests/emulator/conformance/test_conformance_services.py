@@ -1,7 +1,7 @@
 """Services are made, shown, changed and deleted as their pages say."""
 
+import api_pages as pages
 import httpx
-import pages
 import pytest
 from emulator_cloud import LATEST, PINNED, POLLING, Cloud, service, short
 from google.api_core import exceptions

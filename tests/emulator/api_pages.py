@@ -1,4 +1,4 @@
-"""The pages of Google's documentation that the conformance suite follows, by what they define."""
+"""Pages of Google's documentation that the rows of the conformance suite follow, by what they define."""
 
 _RUN = "https://cloud.google.com/run/docs"
 _RUN_RPC = f"{_RUN}/reference/rpc/google.cloud.run.v2#google.cloud.run.v2"
@@ -39,6 +39,7 @@ MANAGE_REVISIONS = f"{_RUN}/managing/revisions"
 TROUBLESHOOTING = f"{_RUN}/troubleshooting"
 
 V1_SERVICES = f"{_RUN}/reference/rest/v1/namespaces.services"
+V1_PERMISSIONS = f"{_RUN}/reference/rest/v1/projects.locations.services/testIamPermissions"
 V1_REVISIONS = f"{_RUN}/reference/rest/v1/namespaces.revisions/list"
 
 _LOGGING = "https://cloud.google.com/logging/docs"
@@ -47,7 +48,10 @@ LIST_ENTRIES = f"{_LOGGING_RPC}.ListLogEntriesRequest"
 WRITE_ENTRIES = f"{_LOGGING_RPC}.WriteLogEntriesRequest"
 LOG_ENTRY = f"{_LOGGING_RPC}.LogEntry"
 QUERY_LANGUAGE = f"{_LOGGING}/view/logging-query-language"
+STRUCTURED_LOGGING = f"{_LOGGING}/structured-logging"
+HTTP_REQUEST = f"{_LOGGING}/reference/v2/rest/v2/LogEntry#HttpRequest"
 RUN_LOGGING = f"{_RUN}/logging"
+AUDIT = f"{_RUN}/audit-logging"
 
 _MONITORING_RPC = (
     "https://cloud.google.com/monitoring/api/ref_v3/rpc/google.monitoring.v3#google.monitoring.v3"
