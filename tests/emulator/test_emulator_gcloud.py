@@ -191,6 +191,55 @@ def test_a_filter_that_cannot_be_read_is_refused_at_its_column(gcloud: Shell) ->
     assert "filter: unparseable" in done.stderr
 
 
+IMAGE = "--image sample-agent:previous"
+REFUSED = [
+    ("services delete absent", pages.GCLOUD_SERVICES_DELETE, "Service [absent] could not be found."),
+    ("revisions describe absent", pages.GCLOUD_REVISIONS_DESCRIBE, "Cannot find revision [absent]"),
+    (
+        f"services update-traffic {SERVICE} --to-revisions=LATEST=60", pages.GCLOUD_TRAFFIC,
+        "100% of traffic has not been specified",
+    ),
+    (
+        f"deploy {SERVICE} {IMAGE} --memory 64Mi", pages.GCLOUD_DEPLOY,
+        "(gcloud.run.deploy) spec.template.spec.containers[0].resources.limits.memory: '64Mi' does not go",
+    ),
+    (
+        f"deploy {SERVICE} {IMAGE} --tag {'t' * 40}", pages.GCLOUD_DEPLOY,
+        f"'{'t' * 40}' and '{SERVICE}' together are longer than 46",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        pytest.param(command, reason, id=command, marks=[pytest.mark.conformance(page), pytest.mark.refusal])
+        for command, page, reason in REFUSED
+    ],
+)
+def test_a_wrong_command_is_refused_and_changes_nothing(gcloud: Shell, command: str, reason: str) -> None:
+    def state() -> str:
+        return httpx.get(
+            f"{gcloud.info['http']}/v2/projects/netra-staging/locations/us-central1/services"
+        ).text
+
+    before = state()
+    done = gcloud.run(f"gcloud run {command} {FLAGS}", check=False)
+    assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+    assert state() == before
+
+
+@pytest.mark.conformance(pages.GCLOUD_LOGGING_WRITE)
+def test_an_entry_is_written_and_read_in_the_format_asked_for(gcloud: Shell) -> None:
+    project = "--project=netra-staging"
+    gcloud.run(f"gcloud logging write by-gcloud first {project} --severity=ERROR")
+    gcloud.run(f"""gcloud logging write by-gcloud '{{"n": 1}}' --payload-type=json {project}""")
+    read = f"""gcloud logging read 'log_id("by-gcloud")' {project} --limit=1"""
+    oldest = gcloud.run(f"{read} --order=asc --format='value(severity,textPayload)'").stdout
+    assert oldest.split() == ["ERROR", "first"]
+    assert gcloud.json(f"{read} --format='json(jsonPayload)'") == [{"jsonPayload": {"n": 1}}]
+
+
 @pytest.mark.conformance(pages.GCLOUD_REVISIONS_DELETE)
 def test_a_service_and_an_unused_revision_are_deleted(gcloud: Shell) -> None:
     gcloud.run(f"gcloud run deploy gone --image sample-agent:healthy {FLAGS}")

@@ -175,23 +175,32 @@ WRONG = [
     (_changed(apiVersion="v1"), "kind"),
     (_changed(colour="red"), "colour"),
     (_changed(metadata={"name": "refused", "colour": "red"}), "metadata.colour"),
-    (_changed(metadata={"name": "Refused"}), "service_id"),
+    (_changed(metadata={"name": "Refused"}), "metadata.name"),
     (_changed(spec={"colour": "red"}), "spec.colour"),
-    (_changed(spec=[]), "service.template.containers"),
+    (_changed(spec=[]), "spec.template.spec.containers"),
     (_spec({"colour": "red"}), "spec.template.spec.colour"),
     (_spec({"containers": [{"imgae": "echo"}]}), "spec.template.spec.containers[0].imgae"),
     (_spec({"containers": ["echo"]}), "spec.template.spec.containers"),
-    (_spec({"timeoutSeconds": 3601}), "service.template.timeout"),
-    (_spec({"containerConcurrency": 1001}), "service.template.max_instance_request_concurrency"),
+    (_changed(metadata={"name": "refused", "labels": {"a": 1}}), "metadata.labels"),
+    (
+        _spec({}, {"annotations": {"autoscaling.knative.dev/maxScale": 3}}),
+        "spec.template.metadata.annotations",
+    ),
+    (
+        _spec({"containers": [{"image": "echo", "startupProbe": {"timeoutSeconds": 300}}]}),
+        "spec.template.spec.containers[0].startupProbe.timeoutSeconds",
+    ),
+    (_spec({"timeoutSeconds": 3601}), "spec.template.spec.timeoutSeconds"),
+    (_spec({"containerConcurrency": 1001}), "spec.template.spec.containerConcurrency"),
     (
         _spec({}, {"annotations": {"autoscaling.knative.dev/maxScale": "many"}}),
         "metadata.annotations[autoscaling.knative.dev/maxScale]",
     ),
-    (_spec({}, {"name": "other-prefix"}), "service.template.revision"),
+    (_spec({}, {"name": "other-prefix"}), "spec.template.metadata.name"),
     (_changed(spec={**knative("x")["spec"], "traffic": [{"percent": 100}]}), "spec.traffic[0]"),
     (
         _changed(spec={**knative("x")["spec"], "traffic": [{"latestRevision": True, "percent": 99}]}),
-        "service.traffic",
+        "spec.traffic",
     ),
 ]
 
@@ -213,6 +222,7 @@ def test_a_wrong_service_is_refused_with_its_field(cloud: Cloud, body: dict[str,
     assert (answer.status_code, error["status"]) == (400, "INVALID_ARGUMENT"), error
     named = [each["field"] for detail in error["details"] for each in detail["fieldViolations"]]
     assert named == [field]
+    assert error["message"].startswith(f"{field}: ")
 
 
 @pytest.mark.parametrize("body", NOT_EMULATED)

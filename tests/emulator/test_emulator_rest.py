@@ -163,8 +163,10 @@ def test_log_entries_are_written_and_listed(cloud: Cloud) -> None:
     assert call(cloud, "POST", "/v2/entries:write", json={"entries": entries}).json() == {}
 
     query = {"resourceNames": [f"projects/{PROJECT}"], "filter": f'logName="{log}"'}
-    (found,) = call(cloud, "POST", "/v2/entries:list", json=query).json()["entries"]
+    answer = call(cloud, "POST", "/v2/entries:list", json=query)
+    (found,) = answer.json()["entries"]
     assert (found["severity"], found["jsonPayload"]) == ("ERROR", {"n": 1})
+    assert '"n": 1\n' in answer.text
 
 
 @pytest.mark.conformance(pages.LIST_TIME_SERIES)
