@@ -196,8 +196,8 @@ REFUSED = [
     ("services delete absent", pages.GCLOUD_SERVICES_DELETE, "Service [absent] could not be found."),
     ("revisions describe absent", pages.GCLOUD_REVISIONS_DESCRIBE, "Cannot find revision [absent]"),
     (
-        f"services update-traffic {SERVICE} --to-revisions=LATEST=60", pages.GCLOUD_TRAFFIC,
-        "100% of traffic has not been specified",
+        f"services update-traffic {SERVICE} --to-revisions=LATEST=60,a=50", pages.GCLOUD_TRAFFIC,
+        "Over 100% of traffic is specified",
     ),
     (
         f"deploy {SERVICE} {IMAGE} --memory 64Mi", pages.GCLOUD_DEPLOY,
