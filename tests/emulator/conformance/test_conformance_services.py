@@ -175,7 +175,7 @@ SECRET = {"name": "KEY", "value_source": {"secret_key_ref": {"secret": "s", "ver
     ("container", "named"),
     [
         ({"env": [SECRET]}, r"A secret as environment variable \(KEY\)"),
-        ({"startup_probe": {"grpc": {}}}, "A gRPC start-up probe"),
+        ({"startup_probe": {"grpc": {}}}, "A gRPC .*probe"),
         ({"ports": [{"name": "h2c", "container_port": 8080}]}, "HTTP/2 to the container"),
         ({"resources": {"limits": {"nvidia.com/gpu": "1"}}}, "A GPU"),
     ],
