@@ -137,7 +137,6 @@ PROBE = refusals(
     ("a long delay", pages.PROBE, probing(initial_delay_seconds=241), "initial_delay_seconds", "0 to 240"),
     ("a negative delay", pages.PROBE, probing(initial_delay_seconds=-1), "initial_delay_seconds", "0 to 240"),
     ("a long period", pages.PROBE, probing(period_seconds=241), "period_seconds", "1 to 240"),
-    ("a negative period", pages.PROBE, probing(period_seconds=-1), "period_seconds", "1 to 240"),
     ("a negative wait", pages.PROBE, probing(timeout_seconds=-1), "timeout_seconds", "must be"),
     ("longer than its period", pages.PROBE, probing(timeout_seconds=11), "timeout_seconds", "not exceed"),
     ("a negative threshold", pages.PROBE, probing(failure_threshold=-1), "failure_threshold", "at least 1"),
