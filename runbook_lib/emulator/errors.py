@@ -25,7 +25,7 @@ class ApiError(Exception):
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
         if self.field is not None:
             violation = error_details_pb2.BadRequest.FieldViolation(
-                field=self.field, description=self.message
+                field=self.field, description=self.message.removeprefix(f"{self.field}: ")
             )
             detail = AnyMessage()
             detail.Pack(error_details_pb2.BadRequest(field_violations=[violation]))

@@ -15,6 +15,7 @@ from google.cloud import run_v2
 
 from .errors import ApiError, invalid, not_found
 from .knative import API_VERSION, list_object, revision_object, service_object
+from .knative_fields import v1_field
 from .knative_write import service_from, service_id
 from .label_selector import selects
 from .names import Place
@@ -205,13 +206,16 @@ def _answering(
                 await handle(Call(place=place, name=variables.get("name", ""), request=request))
             )
         except ApiError as error:
-            return error_response(_not_retried(error))
+            return error_response(_in_v1_terms(error))
 
     return answer
 
 
-def _not_retried(error: ApiError) -> ApiError:
-    """gcloud repeats every 5xx for half a minute: what will never work is answered as a wrong argument."""
+def _in_v1_terms(error: ApiError) -> ApiError:
+    if error.field is not None:
+        name = v1_field(error.field)
+        return ApiError(error.code, error.message.replace(error.field, name), field=name)
+    # gcloud repeats every 5xx for half a minute: what will never work is answered as a wrong argument.
     if error.code is grpc.StatusCode.UNIMPLEMENTED:
         return ApiError(grpc.StatusCode.INVALID_ARGUMENT, error.message)
     return error

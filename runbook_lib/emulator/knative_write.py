@@ -36,9 +36,9 @@ def service_from(document: Mapping[str, Any], name: str) -> Message:
     metadata, spec = _part(document, "metadata"), _part(document, "spec")
     _check_keys(metadata, _METADATA, "metadata")
     _check_keys(spec, {"template", "traffic"}, "spec")
-    service = run_v2.Service.pb()(name=name, etag=metadata.get("resourceVersion", ""))
-    service.labels.update(_own_labels(metadata))
-    write_annotations(_part(metadata, "annotations"), service, SERVICE)
+    service = run_v2.Service.pb()(name=name, etag=str(metadata.get("resourceVersion", "")))
+    service.labels.update(_own_labels(metadata, "metadata"))
+    write_annotations(_texts(metadata, "annotations", "metadata"), service, SERVICE)
     _write_template(_part(spec, "template"), service.template)
     for index, target in enumerate(spec.get("traffic") or []):
         _write_target(target, service.traffic.add(), f"spec.traffic[{index}]")
@@ -59,7 +59,7 @@ def _write_template(document: Mapping[str, Any], template: Message) -> None:
         if spec.get(key):
             raise not_emulated(f"spec.template.spec.{key}")
     template.revision = metadata.get("name") or ""
-    template.labels.update(_own_labels(metadata))
+    template.labels.update(_own_labels(metadata, "spec.template.metadata"))
     translated = {
         "containers": [_container(each) for each in spec.get("containers") or []],
         "serviceAccount": spec.get("serviceAccountName"),
@@ -67,7 +67,7 @@ def _write_template(document: Mapping[str, Any], template: Message) -> None:
         "timeout": f"{spec['timeoutSeconds']}s" if spec.get("timeoutSeconds") else None,
     }
     fill(template, {key: value for key, value in translated.items() if value}, "spec.template.spec")
-    write_annotations(_part(metadata, "annotations"), template, TEMPLATE)
+    write_annotations(_texts(metadata, "annotations", "spec.template.metadata"), template, TEMPLATE)
 
 
 def _container(document: Any) -> Any:
@@ -98,8 +98,16 @@ def _write_target(document: Any, target: Message, where: str) -> None:
     )
 
 
-def _own_labels(metadata: Mapping[str, Any]) -> dict[str, str]:
-    return {key: value for key, value in _part(metadata, "labels").items() if not is_system(key)}
+def _own_labels(metadata: Mapping[str, Any], where: str) -> dict[str, str]:
+    return {key: value for key, value in _texts(metadata, "labels", where).items() if not is_system(key)}
+
+
+def _texts(metadata: Mapping[str, Any], key: str, where: str) -> Mapping[str, str]:
+    texts = _part(metadata, key)
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise invalid(f"{where}.{key}", f"'{name}' must be a text: put it in quotes")
+    return texts
 
 
 def _part(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -1,4 +1,7 @@
-"""google.longrunning.Operations: long-running operations and the API to watch them."""
+"""google.longrunning.Operations: long-running operations and the API to watch them.
+
+Source: https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.operations
+"""
 
 import asyncio
 import uuid
@@ -8,13 +11,14 @@ from dataclasses import dataclass, field
 from google.longrunning import operations_pb2
 
 from .errors import ApiError, invalid, not_found
-from .names import Place
+from .names import Place, parse_place
 from .paging import page_of
 from .wire import Message, Method
 
 SERVICE = "google.longrunning.Operations"
 DEFAULT_PAGE_SIZE = 100
 MAX_WAIT_S = 60.0
+_DONE = {"": (True, False), "done:true": (True,), "done:false": (False,)}
 
 
 @dataclass(kw_only=True)
@@ -66,12 +70,15 @@ class OperationsApi:
         return self._find(request.name).message
 
     async def list_page(self, request: Message) -> Message:
-        """Return one page of a region's operations."""
-        if request.filter:
-            raise invalid("filter", "operations take no filter here")
-        name = request.name.removesuffix("/operations")
-        prefix = f"{name}/operations/"
-        found = [o.message for key, o in self._operations.items() if key.startswith(prefix)]
+        """Return one page of a region's operations, those that are done or not where the filter says so."""
+        if request.filter not in _DONE:
+            raise invalid("filter", f"'{request.filter}' is neither done:true nor done:false")
+        place, wanted = parse_place("name", request.name.removesuffix("/operations")), _DONE[request.filter]
+        prefix = f"{place}/operations/"
+        operations = [o.message for key, o in self._operations.items() if key.startswith(prefix)]
+        found = [message for message in operations if message.done in wanted]
+        # Unlike elsewhere in Cloud Run, a size below one asks for the default here.
+        request.page_size = max(request.page_size, 0)
         page, token = page_of(found, lambda message: message.name, request, DEFAULT_PAGE_SIZE)
         return operations_pb2.ListOperationsResponse(operations=page, next_page_token=token)
 

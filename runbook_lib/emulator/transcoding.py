@@ -72,7 +72,16 @@ def to_json(response: Message, query: Iterable[tuple[str, str]]) -> dict[str, An
         name.removeprefix("$") == "alt" and "enum-encoding=int" in value for name, value in query
     )
     document: dict[str, Any] = json_format.MessageToDict(response, use_integers_for_enums=as_numbers)
-    return document
+    return {key: _with_whole_numbers(value) for key, value in document.items()}
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Write 1.0 as 1: a payload's numbers are doubles, and Google's JSON shows whole ones without a point."""
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def parse_json(text: bytes) -> dict[str, Any]:

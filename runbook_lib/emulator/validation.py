@@ -5,7 +5,14 @@ from typing import Any
 from google.api.launch_stage_pb2 import LaunchStage
 from google.cloud import run_v2
 
-from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S, parse_quantity
+from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S
+from .container_rules import (
+    check_env,
+    check_ports,
+    check_probe_port,
+    check_resources,
+    default_concurrency,
+)
 from .errors import invalid, not_emulated
 from .names import check_revision_id, check_tag
 from .wire import Message
@@ -14,7 +21,10 @@ MAX_TIMEOUT_S = 3600
 MAX_CONCURRENCY = 1000
 LATEST = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST)
 PINNED = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION)
-_RESERVED_ENV = {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
+_MAX_DESCRIPTION = 512
+# A tag's host name is TAG---SERVICE-…, and a part of a host name has at most 63 characters.
+_MAX_TAG_AND_SERVICE = 46
+_LAUNCH_STAGES = {name: LaunchStage.Value(name) for name in ("ALPHA", "BETA", "GA")}
 _RESERVED_KEYS = (
     "run.googleapis.com",
     "cloud.googleapis.com",
@@ -30,13 +40,14 @@ def fill_defaults(service: Message) -> None:
     if not service.traffic:
         service.traffic.add(type_=LATEST, percent=100)
     template = service.template
-    template.max_instance_request_concurrency = template.max_instance_request_concurrency or 80
     if not template.HasField("timeout"):
         template.timeout.seconds = DEFAULT_TIMEOUT_S
     if not template.scaling.max_instance_count:
         template.scaling.max_instance_count = 100
     for container in template.containers:
         _fill_container(container)
+    if not template.max_instance_request_concurrency:
+        template.max_instance_request_concurrency = default_concurrency(template)
 
 
 def _fill_container(container: Message) -> None:
@@ -64,13 +75,17 @@ def check_service(service_id: str, service: Message) -> None:
     Raises:
         ApiError: INVALID_ARGUMENT with the field, or UNIMPLEMENTED for what is not emulated.
     """
+    if len(service.description) > _MAX_DESCRIPTION:
+        raise invalid("service.description", f"is longer than {_MAX_DESCRIPTION} characters")
+    if service.launch_stage not in _LAUNCH_STAGES.values():
+        raise invalid("service.launch_stage", f"must be one of {', '.join(_LAUNCH_STAGES)}")
     _check_keys("service.labels", service.labels)
     _check_keys("service.annotations", service.annotations)
     _check_template(service_id, service.template)
-    check_traffic(service.traffic)
+    _check_traffic(service_id, service.traffic)
 
 
-def check_traffic(traffic: Any) -> None:
+def _check_traffic(service_id: str, traffic: Any) -> None:
     """Refuse percentages that do not sum to 100, and targets that contradict themselves."""
     tags: set[str] = set()
     for index, target in enumerate(traffic):
@@ -78,6 +93,11 @@ def check_traffic(traffic: Any) -> None:
         _check_target(field, target)
         if target.tag:
             check_tag(f"{field}.tag", target.tag)
+            if len(service_id) + len(target.tag) > _MAX_TAG_AND_SERVICE:
+                raise invalid(
+                    f"{field}.tag",
+                    f"'{target.tag}' and '{service_id}' together are longer than {_MAX_TAG_AND_SERVICE}",
+                )
             if target.tag in tags:
                 raise invalid(f"{field}.tag", f"'{target.tag}' is used by more than one target")
             tags.add(target.tag)
@@ -98,6 +118,8 @@ def _check_target(field: str, target: Message) -> None:
 
 
 def _check_template(service_id: str, template: Message) -> None:
+    _check_keys("service.template.labels", template.labels)
+    _check_keys("service.template.annotations", template.annotations)
     if template.revision:
         check_revision_id("service.template.revision", service_id, template.revision)
     if not 0 < template.timeout.ToMilliseconds() <= MAX_TIMEOUT_S * 1000:
@@ -108,43 +130,31 @@ def _check_template(service_id: str, template: Message) -> None:
         raise invalid("service.template.containers", "needs a container")
     if len(template.containers) > 1:
         raise not_emulated("A second container (sidecar) in service.template.containers")
-    _check_container(template.containers[0])
+    _check_container(template)
 
 
-def _check_container(container: Message) -> None:
-    field = "service.template.containers[0]"
+def _check_container(template: Message) -> None:
+    field, container = "service.template.containers[0]", template.containers[0]
     if not container.image:
         raise invalid(f"{field}.image", "is required")
-    if len(container.ports) > 1:
-        raise invalid(f"{field}.ports", "at most one port is allowed")
-    for resource in ("cpu", "memory"):
-        try:
-            parse_quantity(container.resources.limits[resource])
-        except ValueError as error:
-            raise invalid(f"{field}.resources.limits.{resource}", str(error)) from error
-    _check_env(f"{field}.env", container.env)
+    check_ports(f"{field}.ports", container.ports)
+    check_resources(f"{field}.resources.limits", template)
+    check_env(f"{field}.env", container.env)
+    check_probe_port(f"{field}.startup_probe", container.startup_probe)
     _check_probe(f"{field}.startup_probe", container.startup_probe)
-
-
-def _check_env(field: str, env: Any) -> None:
-    seen: set[str] = set()
-    for variable in env:
-        if variable.name in _RESERVED_ENV:
-            raise invalid(field, f"'{variable.name}' is set by Cloud Run and cannot be set")
-        if not variable.name or variable.name in seen:
-            raise invalid(field, f"'{variable.name}' is empty or given twice")
-        if variable.HasField("value_source"):
-            raise not_emulated(f"A secret as environment variable ({variable.name})")
-        seen.add(variable.name)
 
 
 def _check_probe(field: str, probe: Message) -> None:
     if probe.WhichOneof("probe_type") == "grpc":
         raise not_emulated("A gRPC start-up probe")
+    bounds = {"initial_delay_seconds": (0, 240), "period_seconds": (1, 240), "timeout_seconds": (1, 240)}
+    for name, (least, most) in bounds.items():
+        if not least <= getattr(probe, name) <= most:
+            raise invalid(f"{field}.{name}", f"must be {least} to {most} for a start-up probe")
     if probe.timeout_seconds > probe.period_seconds:
         raise invalid(f"{field}.timeout_seconds", "must not exceed period_seconds")
-    if not (0 <= probe.initial_delay_seconds <= 240 and 1 <= probe.period_seconds <= 240):
-        raise invalid(field, "initial_delay_seconds must be 0 to 240 and period_seconds 1 to 240")
+    if probe.failure_threshold < 1:
+        raise invalid(f"{field}.failure_threshold", "must be at least 1")
 
 
 def _check_keys(field: str, mapping: Any) -> None:

@@ -62,7 +62,7 @@ def write_catalogue(folder: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """Clients of a running emulator."""
+    """Clients of a running emulator; the shortcuts below work in `project`."""
 
     info: dict[str, Any]
     services: run_v2.ServicesClient
@@ -70,10 +70,16 @@ class Cloud:
     logs: LoggingServiceV2Client
     metrics: monitoring_v3.MetricServiceClient
     channel: grpc.Channel
+    project: str = PROJECT
+
+    @property
+    def parent(self) -> str:
+        """The project's region."""
+        return f"projects/{self.project}/locations/us-central1"
 
     def deploy(self, service_id: str, **options: Any) -> run_v2.Service:
         """Create a service and wait until it is ready."""
-        request = {"parent": PARENT, "service_id": service_id, "service": service(**options)}
+        request = {"parent": self.parent, "service_id": service_id, "service": service(**options)}
         return self.services.create_service(request=request, retry=None).result(polling=POLLING)
 
     def update(self, changed: run_v2.Service, **request: Any) -> run_v2.Service:
@@ -83,14 +89,15 @@ class Cloud:
 
     def entries(self, filter_: str, **request: Any) -> list[logging_v2.types.LogEntry]:
         """Return all entries that match, oldest first unless told otherwise."""
-        call = {"resource_names": [f"projects/{PROJECT}"], "filter": filter_, "page_size": 1000, **request}
+        names = [f"projects/{self.project}"]
+        call = {"resource_names": names, "filter": filter_, "page_size": 1000, **request}
         return list(self.logs.list_log_entries(request=call, retry=None))
 
     def series(self, metric: str, service_id: str, **request: Any) -> list[monitoring_v3.TimeSeries]:
         """Return the last ten minutes of a Cloud Run metric of one service."""
         now = time.time()
         call = {
-            "name": f"projects/{PROJECT}",
+            "name": f"projects/{self.project}",
             "filter": f'metric.type = "run.googleapis.com/{metric}" '
             f'AND resource.labels.service_name = "{service_id}"',
             "interval": {"start_time": {"seconds": int(now - 600)}, "end_time": {"seconds": int(now + 1)}},

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import api_pages as pages
 import httpx
 import pytest
 from gcloud_shell import FLAGS, Shell, require_gcloud, shell
@@ -38,6 +39,7 @@ def test_the_exports_need_no_account_and_touch_no_settings_of_the_user(gcloud: S
     assert gcloud.run("gcloud config get-value account 2>/dev/null").stdout.strip() in ("", "(unset)")
 
 
+@pytest.mark.conformance(pages.GCLOUD_REVISIONS_LIST)
 def test_revisions_are_listed_by_the_seeds_command(gcloud: Shell) -> None:
     done = gcloud.run(
         "gcloud run revisions list --service=backend-service --region=us-central1 "
@@ -48,6 +50,7 @@ def test_revisions_are_listed_by_the_seeds_command(gcloud: Shell) -> None:
     assert any(re.search(rf"backend-service-00001-\w{{3}} +yes +{SERVICE} ", row) for row in rows)
 
 
+@pytest.mark.conformance(pages.GCLOUD_REVISIONS_LIST)
 def test_a_limit_shortens_the_list_and_another_service_has_none(gcloud: Shell) -> None:
     gcloud.run(f"gcloud run deploy {SERVICE} --image sample-agent:previous {FLAGS}")
     names = "--format='value(metadata.name)'"
@@ -56,6 +59,7 @@ def test_a_limit_shortens_the_list_and_another_service_has_none(gcloud: Shell) -
     assert gcloud.run(f"gcloud run revisions list --service=absent {FLAGS} {names}").stdout == ""
 
 
+@pytest.mark.conformance(pages.GCLOUD_SERVICES_DESCRIBE)
 def test_a_service_is_described_and_listed(gcloud: Shell) -> None:
     text = gcloud.run(f"gcloud run services describe {SERVICE} {FLAGS}").stdout
     url = described(gcloud)["status"]["url"]
@@ -67,11 +71,14 @@ def test_a_service_is_described_and_listed(gcloud: Shell) -> None:
         assert re.search(rf"{SERVICE} +us-central1 +{re.escape(url)}", row)
 
 
+@pytest.mark.conformance(pages.GCLOUD_SERVICES_DESCRIBE)
+@pytest.mark.refusal
 def test_a_service_that_does_not_exist_is_refused(gcloud: Shell) -> None:
     done = gcloud.run(f"gcloud run services describe absent {FLAGS}", check=False)
     assert (done.returncode, "Cannot find service [absent]" in done.stderr) == (1, True)
 
 
+@pytest.mark.conformance(pages.GCLOUD_DEPLOY)
 def test_a_tagged_deployment_without_traffic_leaves_the_old_revision_serving(gcloud: Shell) -> None:
     old = ready_revision(gcloud)
     done = gcloud.run(
@@ -88,6 +95,7 @@ def test_a_tagged_deployment_without_traffic_leaves_the_old_revision_serving(gcl
     assert httpx.get(f"{status['url']}/health").json()["revision"] == old
 
 
+@pytest.mark.conformance(pages.GCLOUD_TRAFFIC)
 def test_traffic_is_split_pinned_and_given_back_to_the_latest(gcloud: Shell) -> None:
     gcloud.run(f"gcloud run deploy mover --image sample-agent:healthy {FLAGS}")
     first = ready_revision(gcloud, "mover")
@@ -106,6 +114,8 @@ def test_traffic_is_split_pinned_and_given_back_to_the_latest(gcloud: Shell) -> 
     assert (share["percent"], share["latestRevision"]) == (100, True)
 
 
+@pytest.mark.conformance(pages.GCLOUD_TRAFFIC)
+@pytest.mark.refusal
 def test_traffic_to_a_revision_that_does_not_exist_is_refused_and_changes_nothing(gcloud: Shell) -> None:
     before = described(gcloud)["status"]["traffic"]
     done = gcloud.run(
@@ -116,6 +126,7 @@ def test_traffic_to_a_revision_that_does_not_exist_is_refused_and_changes_nothin
     assert described(gcloud)["status"]["traffic"] == before
 
 
+@pytest.mark.conformance(pages.GCLOUD_DEPLOY)
 def test_a_container_that_dies_fails_the_deployment_and_the_old_one_serves_on(gcloud: Shell) -> None:
     gcloud.run(f"gcloud run deploy steady --image sample-agent:healthy {FLAGS}")
     old = ready_revision(gcloud, "steady")
@@ -130,6 +141,7 @@ def test_a_container_that_dies_fails_the_deployment_and_the_old_one_serves_on(gc
     assert httpx.get(f"{status['url']}/health").json()["revision"] == old
 
 
+@pytest.mark.conformance(pages.GCLOUD_DEPLOY)
 def test_settings_on_the_command_line_reach_the_container(gcloud: Shell) -> None:
     gcloud.run(
         f"gcloud run deploy settings --image sample-agent:healthy {FLAGS} --allow-unauthenticated "
@@ -157,6 +169,7 @@ def test_what_is_not_emulated_is_refused_by_name(gcloud: Shell) -> None:
     assert "The annotation run.googleapis.com/vpc-access-connector is not emulated." in done.stderr
 
 
+@pytest.mark.conformance(pages.GCLOUD_LOGGING_READ)
 def test_logs_are_read_by_the_seeds_command(gcloud: Shell) -> None:
     entries = gcloud.json(
         'gcloud logging read "resource.type=cloud_run_revision '
@@ -170,12 +183,64 @@ def test_logs_are_read_by_the_seeds_command(gcloud: Shell) -> None:
     assert any(entry.get("jsonPayload", {}).get("message") == "listening" for entry in entries)
 
 
+@pytest.mark.conformance(pages.GCLOUD_LOGGING_READ)
+@pytest.mark.refusal
 def test_a_filter_that_cannot_be_read_is_refused_at_its_column(gcloud: Shell) -> None:
     done = gcloud.run("gcloud logging read 'severity >' --project=netra-staging", check=False)
     assert done.returncode == 1
     assert "filter: unparseable" in done.stderr
 
 
+IMAGE = "--image sample-agent:previous"
+REFUSED = [
+    ("services delete absent", pages.GCLOUD_SERVICES_DELETE, "Service [absent] could not be found."),
+    ("revisions describe absent", pages.GCLOUD_REVISIONS_DESCRIBE, "Cannot find revision [absent]"),
+    (
+        f"services update-traffic {SERVICE} --to-revisions=LATEST=60,a=50", pages.GCLOUD_TRAFFIC,
+        "Over 100% of traffic is specified",
+    ),
+    (
+        f"deploy {SERVICE} {IMAGE} --memory 64Mi", pages.GCLOUD_DEPLOY,
+        "(gcloud.run.deploy) spec.template.spec.containers[0].resources.limits.memory: '64Mi' does not go",
+    ),
+    (
+        f"deploy {SERVICE} {IMAGE} --tag {'t' * 40}", pages.GCLOUD_DEPLOY,
+        f"'{'t' * 40}' and '{SERVICE}' together are longer than 46",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        pytest.param(command, reason, id=command, marks=[pytest.mark.conformance(page), pytest.mark.refusal])
+        for command, page, reason in REFUSED
+    ],
+)
+def test_a_wrong_command_is_refused_and_changes_nothing(gcloud: Shell, command: str, reason: str) -> None:
+    def state() -> str:
+        return httpx.get(
+            f"{gcloud.info['http']}/v2/projects/netra-staging/locations/us-central1/services"
+        ).text
+
+    before = state()
+    done = gcloud.run(f"gcloud run {command} {FLAGS}", check=False)
+    assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+    assert state() == before
+
+
+@pytest.mark.conformance(pages.GCLOUD_LOGGING_WRITE)
+def test_an_entry_is_written_and_read_in_the_format_asked_for(gcloud: Shell) -> None:
+    project = "--project=netra-staging"
+    gcloud.run(f"gcloud logging write by-gcloud first {project} --severity=ERROR")
+    gcloud.run(f"""gcloud logging write by-gcloud '{{"n": 1}}' --payload-type=json {project}""")
+    read = f"""gcloud logging read 'log_id("by-gcloud")' {project} --limit=1"""
+    oldest = gcloud.run(f"{read} --order=asc --format='value(severity,textPayload)'").stdout
+    assert oldest.split() == ["ERROR", "first"]
+    assert gcloud.json(f"{read} --format='json(jsonPayload)'") == [{"jsonPayload": {"n": 1}}]
+
+
+@pytest.mark.conformance(pages.GCLOUD_REVISIONS_DELETE)
 def test_a_service_and_an_unused_revision_are_deleted(gcloud: Shell) -> None:
     gcloud.run(f"gcloud run deploy gone --image sample-agent:healthy {FLAGS}")
     first = ready_revision(gcloud, "gone")

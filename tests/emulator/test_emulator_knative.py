@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import api_pages as pages
 import httpx
 import pytest
 from emulator_cloud import PARENT, PINNED, POLLING, PROJECT, Cloud, service
@@ -44,6 +45,7 @@ def ready(cloud: Cloud, name: str) -> dict[str, Any]:
     return eventually(read, lambda shown: shown["status"]["conditions"][0]["status"] != "Unknown")
 
 
+@pytest.mark.conformance(pages.V1_SERVICES)
 def test_a_service_made_by_v1_is_one_of_v2(cloud: Cloud) -> None:
     made = call(cloud, "POST", f"{NAMESPACE}/services", json=knative("by-knative")).json()
     assert {each["status"] for each in made["status"]["conditions"]} == {"Unknown"}
@@ -58,6 +60,8 @@ def test_a_service_made_by_v1_is_one_of_v2(cloud: Cloud) -> None:
     assert by_v2.uri == shown["status"]["url"]
 
 
+@pytest.mark.conformance(pages.V1_SERVICES)
+@pytest.mark.refusal
 def test_a_replacement_with_an_old_resource_version_is_a_conflict(cloud: Cloud) -> None:
     cloud.deploy("knative-stale")
     shown = ready(cloud, "knative-stale")
@@ -70,6 +74,7 @@ def test_a_replacement_with_an_old_resource_version_is_a_conflict(cloud: Cloud) 
     assert "stale" in refused.json()["error"]["message"]
 
 
+@pytest.mark.conformance(pages.V1_SERVICES)
 def test_a_service_written_back_as_it_was_read_makes_no_revision(cloud: Cloud) -> None:
     made = cloud.deploy("knative-same", env={"A": "b"}, traffic=[])
     shown = ready(cloud, "knative-same")
@@ -96,6 +101,7 @@ def test_both_directions_of_the_translation_agree() -> None:
     assert service_from(service_object(before), before.name) == before
 
 
+@pytest.mark.conformance(pages.V1_REVISIONS)
 def test_revisions_are_chosen_by_label_and_paged(cloud: Cloud) -> None:
     made = cloud.deploy("knative-pages")
     made.template.revision = "knative-pages-second"
@@ -113,6 +119,7 @@ def test_revisions_are_chosen_by_label_and_paged(cloud: Cloud) -> None:
     assert call(cloud, "GET", f"{NAMESPACE}/revisions/{names[1]}").json()["metadata"]["name"] == names[1]
 
 
+@pytest.mark.conformance(pages.V1_REVISIONS)
 def test_a_retired_revision_says_so(cloud: Cloud) -> None:
     made = cloud.deploy("knative-retired")
     first = made.latest_ready_revision.rsplit("/", 1)[1]
@@ -123,6 +130,7 @@ def test_a_retired_revision_says_so(cloud: Cloud) -> None:
     assert (active["status"], active["reason"], active["severity"]) == ("False", "Retired", "Info")
 
 
+@pytest.mark.conformance(pages.V1_SERVICES)
 def test_all_regions_are_listed_by_the_wildcard(cloud: Cloud) -> None:
     cloud.deploy("knative-here")
     parent = f"projects/{PROJECT}/locations/europe-west1"
@@ -138,6 +146,7 @@ def test_all_regions_are_listed_by_the_wildcard(cloud: Cloud) -> None:
     assert "knative-there" not in [item["metadata"]["name"] for item in here]
 
 
+@pytest.mark.conformance(pages.V1_PERMISSIONS)
 def test_every_permission_is_granted_and_every_api_enabled(cloud: Cloud) -> None:
     cloud.deploy("knative-iam")
     answer = call(
@@ -161,46 +170,74 @@ def _spec(spec: dict[str, Any], metadata: dict[str, Any] | None = None) -> dict[
     return _changed(spec={"template": {"spec": container, "metadata": metadata or {}}})
 
 
-REFUSALS = [
+WRONG = [
     (_changed(kind="Job"), "kind"),
     (_changed(apiVersion="v1"), "kind"),
     (_changed(colour="red"), "colour"),
     (_changed(metadata={"name": "refused", "colour": "red"}), "metadata.colour"),
-    (_changed(metadata={"name": "Refused"}), "service_id"),
+    (_changed(metadata={"name": "Refused"}), "metadata.name"),
     (_changed(spec={"colour": "red"}), "spec.colour"),
-    (_changed(spec=[]), "service.template.containers"),
+    (_changed(spec=[]), "spec.template.spec.containers"),
     (_spec({"colour": "red"}), "spec.template.spec.colour"),
     (_spec({"containers": [{"imgae": "echo"}]}), "spec.template.spec.containers[0].imgae"),
     (_spec({"containers": ["echo"]}), "spec.template.spec.containers"),
-    (_spec({"nodeSelector": {"gpu": "a"}}), ""),
-    (_spec({"containers": [{"image": "echo", "resources": {"requests": {"cpu": "1"}}}]}), ""),
-    (_spec({"containers": [{"image": "echo", "env": [{"name": "A", "valueFrom": {}}]}]}), ""),
-    (_spec({"timeoutSeconds": 3601}), "service.template.timeout"),
-    (_spec({"containerConcurrency": 1001}), "service.template.max_instance_request_concurrency"),
-    (_spec({}, {"annotations": {"run.googleapis.com/network-interfaces": "[]"}}), ""),
+    (_changed(metadata={"name": "refused", "labels": {"a": 1}}), "metadata.labels"),
+    (
+        _spec({}, {"annotations": {"autoscaling.knative.dev/maxScale": 3}}),
+        "spec.template.metadata.annotations",
+    ),
+    (
+        _spec({"containers": [{"image": "echo", "startupProbe": {"timeoutSeconds": 300}}]}),
+        "spec.template.spec.containers[0].startupProbe.timeoutSeconds",
+    ),
+    (_spec({"timeoutSeconds": 3601}), "spec.template.spec.timeoutSeconds"),
+    (_spec({"containerConcurrency": 1001}), "spec.template.spec.containerConcurrency"),
     (
         _spec({}, {"annotations": {"autoscaling.knative.dev/maxScale": "many"}}),
         "metadata.annotations[autoscaling.knative.dev/maxScale]",
     ),
-    (_spec({}, {"name": "other-prefix"}), "service.template.revision"),
+    (_spec({}, {"name": "other-prefix"}), "spec.template.metadata.name"),
     (_changed(spec={**knative("x")["spec"], "traffic": [{"percent": 100}]}), "spec.traffic[0]"),
     (
         _changed(spec={**knative("x")["spec"], "traffic": [{"latestRevision": True, "percent": 99}]}),
-        "service.traffic",
+        "spec.traffic",
     ),
 ]
 
 
-@pytest.mark.parametrize(("body", "field"), REFUSALS)
+NOT_EMULATED = [
+    _spec({"nodeSelector": {"gpu": "a"}}),
+    _spec({"containers": [{"image": "echo", "resources": {"requests": {"cpu": "1"}}}]}),
+    _spec({"containers": [{"image": "echo", "env": [{"name": "A", "valueFrom": {}}]}]}),
+    _spec({}, {"annotations": {"run.googleapis.com/network-interfaces": "[]"}}),
+]
+
+
+@pytest.mark.conformance(pages.V1_SERVICES)
+@pytest.mark.refusal
+@pytest.mark.parametrize(("body", "field"), WRONG)
 def test_a_wrong_service_is_refused_with_its_field(cloud: Cloud, body: dict[str, Any], field: str) -> None:
     answer = call(cloud, "POST", f"{NAMESPACE}/services", json=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["status"]) == (400, "INVALID_ARGUMENT"), error
-    named = [each["field"] for detail in error.get("details", []) for each in detail["fieldViolations"]]
-    assert named == ([field] if field else [])
-    assert field or "is not emulated" in error["message"]
+    named = [each["field"] for detail in error["details"] for each in detail["fieldViolations"]]
+    assert named == [field]
+    assert error["message"].startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize("body", NOT_EMULATED)
+def test_what_is_not_emulated_is_refused_by_name_and_not_repeated(cloud: Cloud, body: dict[str, Any]) -> None:
+    answer = call(cloud, "POST", f"{NAMESPACE}/services", json=body)
+    assert (answer.status_code, "details" in answer.json()["error"]) == (400, False)
+    assert "is not emulated" in answer.json()["error"]["message"]
+
+
+def test_a_collection_that_is_not_emulated_is_not_found(cloud: Cloud) -> None:
+    assert call(cloud, "GET", f"{NAMESPACE}/domainmappings").status_code == 404
+
+
+@pytest.mark.conformance(pages.V1_SERVICES)
+@pytest.mark.refusal
 @pytest.mark.parametrize(
     ("verb", "path", "code"),
     [
@@ -210,7 +247,6 @@ def test_a_wrong_service_is_refused_with_its_field(cloud: Cloud, body: dict[str,
         ("GET", f"{NAMESPACE}/services?limit=some", 400),
         ("GET", f"{NAMESPACE}/services?labelSelector=a~b", 400),
         ("GET", f"{NAMESPACE}/services?continue=garbled", 400),
-        ("GET", f"{NAMESPACE}/domainmappings", 404),
     ],
 )
 def test_a_wrong_call_is_refused(cloud: Cloud, verb: str, path: str, code: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 
+import api_pages as pages
 import httpx
 import pytest
 from emulator_cloud import PROJECT, Cloud
@@ -34,6 +35,7 @@ def said(cloud: Cloud, speaker: run_v2.Service, line: str, marker: str) -> loggi
     return eventually(lambda: cloud.entries(query))[0]
 
 
+@pytest.mark.conformance(pages.STRUCTURED_LOGGING)
 def test_a_json_line_becomes_a_payload_with_its_severity_lifted(
     cloud: Cloud, speaker: run_v2.Service
 ) -> None:
@@ -46,12 +48,14 @@ def test_a_json_line_becomes_a_payload_with_its_severity_lifted(
     assert entry.text_payload == ""
 
 
+@pytest.mark.conformance(pages.RUN_LOGGING)
 def test_a_plain_line_becomes_text_without_severity(cloud: Cloud, speaker: run_v2.Service) -> None:
     entry = said(cloud, speaker, "plain-marker {not json", "plain-marker")
     assert entry.text_payload == "plain-marker {not json"
     assert entry.severity == SEVERITY.Value("DEFAULT")
 
 
+@pytest.mark.conformance(pages.RUN_LOGGING)
 def test_an_entry_names_its_resource_and_instance(cloud: Cloud, speaker: run_v2.Service) -> None:
     entry = said(cloud, speaker, "labels-marker", "labels-marker")
     revision = speaker.latest_ready_revision.rsplit("/", 1)[-1]
@@ -70,6 +74,7 @@ def test_an_entry_names_its_resource_and_instance(cloud: Cloud, speaker: run_v2.
     assert entry.receive_timestamp >= entry.timestamp
 
 
+@pytest.mark.conformance(pages.STRUCTURED_LOGGING)
 def test_special_fields_of_a_json_line_are_lifted(cloud: Cloud, speaker: run_v2.Service) -> None:
     line = {
         "message": "lifted-marker",
@@ -87,6 +92,7 @@ def test_special_fields_of_a_json_line_are_lifted(cloud: Cloud, speaker: run_v2.
     assert (entry.http_request.request_method, entry.http_request.status) == ("PUT", 201)
 
 
+@pytest.mark.conformance(pages.RUN_LOGGING)
 def test_standard_error_has_a_log_of_its_own(cloud: Cloud, speaker: run_v2.Service) -> None:
     httpx.post(f"{speaker.uri}/complain", content=b"stderr-marker")
     entry = eventually(lambda: cloud.entries(of("speaker", "stderr-marker")))[0]
@@ -102,6 +108,7 @@ def test_a_line_beyond_the_limit_comes_in_pieces(cloud: Cloud, speaker: run_v2.S
     assert len(pieces) > 1
 
 
+@pytest.mark.conformance(pages.HTTP_REQUEST)
 def test_a_request_has_an_entry_with_its_figures(cloud: Cloud, speaker: run_v2.Service) -> None:
     httpx.post(
         f"{speaker.uri}/status/404?request-marker",
@@ -135,6 +142,7 @@ def test_the_platform_tells_of_starts_probes_and_failures(cloud: Cloud) -> None:
     assert critical[0].json_payload["message"] == "cannot start"
 
 
+@pytest.mark.conformance(pages.AUDIT)
 def test_changes_leave_an_audit_trail(cloud: Cloud) -> None:
     made = cloud.deploy("audited")
     made.labels["a"] = "b"
@@ -167,6 +175,7 @@ def write(cloud: Cloud, log: str, count: int, **fields: object) -> None:
     )
 
 
+@pytest.mark.conformance(pages.LIST_ENTRIES)
 def test_written_entries_are_listed_in_pages_in_either_order(cloud: Cloud) -> None:
     write(cloud, "paged", 120)
     texts = [f"line {index}" for index in range(120)]
@@ -179,22 +188,7 @@ def test_written_entries_are_listed_in_pages_in_either_order(cloud: Cloud) -> No
         assert [entry.text_payload for entry in listed] == expected
 
 
-def test_defaults_of_a_write_fill_its_entries(cloud: Cloud) -> None:
-    write(cloud, "filled", 1, severity="ERROR")
-    entry = cloud.entries('log_id("filled")')[0]
-    assert (entry.resource.type, entry.labels["common"], entry.severity) == ("global", "yes", 500)
-
-
-def test_the_same_entry_written_twice_is_listed_once(cloud: Cloud) -> None:
-    entry = logging_v2.types.LogEntry(text_payload="once", insert_id="same")
-    logging_v2.types.LogEntry.pb(entry).timestamp.FromJsonString("2026-05-05T00:00:00Z")
-    for _ in range(2):
-        cloud.logs.write_log_entries(
-            log_name=f"projects/{PROJECT}/logs/dup", resource={"type": "global"}, entries=[entry]
-        )
-    assert len(cloud.entries('log_id("dup")')) == 1
-
-
+@pytest.mark.conformance(pages.LIST_ENTRIES)
 def test_entries_that_arrive_out_of_order_are_listed_by_time(cloud: Cloud) -> None:
     for second in (3, 1, 2):
         entry = logging_v2.types.LogEntry(text_payload=str(second))
@@ -206,44 +200,3 @@ def test_entries_that_arrive_out_of_order_are_listed_by_time(cloud: Cloud) -> No
         'log_id("shuffled") timestamp>="2026-06-01T00:00:00Z" timestamp<"2026-06-01T00:00:03Z"'
     )
     assert [entry.text_payload for entry in listed] == ["1", "2"]
-
-
-def test_another_project_sees_nothing(cloud: Cloud) -> None:
-    write(cloud, "private", 1)
-    assert cloud.entries('log_id("private")')
-    assert not cloud.entries('log_id("private")', resource_names=["projects/somebody-else"])
-
-
-@pytest.mark.parametrize(
-    ("request_", "field"),
-    [
-        ({"resource_names": []}, "resource_names"),
-        ({"resource_names": ["buckets/x"]}, "resource_names"),
-        ({"page_size": 1001}, "page_size"),
-        ({"page_size": -1}, "page_size"),
-        ({"order_by": "severity desc"}, "order_by"),
-        ({"page_token": "nonsense"}, "page_token"),
-        ({"filter": "severity >="}, "filter"),
-    ],
-)
-def test_a_wrong_listing_is_refused_with_its_field(
-    cloud: Cloud, request_: dict[str, object], field: str
-) -> None:
-    with pytest.raises(exceptions.InvalidArgument, match=f"{field}: "):
-        cloud.logs.list_log_entries(
-            request={"resource_names": [f"projects/{PROJECT}"], **request_}, retry=None
-        )
-
-
-def test_a_page_token_belongs_to_its_filter(cloud: Cloud) -> None:
-    write(cloud, "token", 3)
-    call = {"resource_names": [f"projects/{PROJECT}"], "page_size": 1}
-    page = next(iter(cloud.logs.list_log_entries(request={**call, "filter": 'log_id("token")'}).pages))
-    stolen = {**call, "filter": "severity=ERROR", "page_token": page.next_page_token}
-    with pytest.raises(exceptions.InvalidArgument, match="page_token"):
-        cloud.logs.list_log_entries(request=stolen, retry=None)
-
-
-def test_a_write_without_a_log_name_is_refused(cloud: Cloud) -> None:
-    with pytest.raises(exceptions.InvalidArgument, match="log_name"):
-        cloud.logs.write_log_entries(entries=[logging_v2.types.LogEntry(text_payload="x")])

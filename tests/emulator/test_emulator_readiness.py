@@ -1,5 +1,6 @@
 """Revisions that become ready, late or never, over the real client."""
 
+import api_pages as pages
 import httpx
 import pytest
 from emulator_cloud import PARENT, PINNED, Cloud, short
@@ -7,6 +8,7 @@ from google.api_core import exceptions
 from google.cloud import run_v2
 
 
+@pytest.mark.conformance(pages.SERVICE)
 def test_a_revision_that_never_becomes_ready_leaves_the_old_one_serving(cloud: Cloud) -> None:
     made = cloud.deploy("breaks")
     good = made.latest_ready_revision
@@ -32,6 +34,7 @@ def test_a_revision_that_never_becomes_ready_leaves_the_old_one_serving(cloud: C
     assert ready.message.startswith("The user-provided container failed to start")
 
 
+@pytest.mark.conformance(pages.TROUBLESHOOTING)
 def test_an_image_that_nobody_built_fails_the_operation(cloud: Cloud) -> None:
     with pytest.raises(exceptions.NotFound, match=r"Image 'nowhere:1' not found\."):
         cloud.deploy("no-image", image="nowhere:1")
@@ -47,6 +50,7 @@ def test_a_command_that_does_not_exist_fails_the_operation(cloud: Cloud) -> None
     assert cloud.entries('resource.labels.service_name="no-command" "could not be started"')
 
 
+@pytest.mark.conformance(pages.HEALTH)
 @pytest.mark.parametrize("probe", [{"tcp_socket": {"port": 8080}}, {"http_get": {"path": "/status/200"}}])
 def test_a_container_that_does_not_listen_runs_out_of_probes(cloud: Cloud, probe: dict[str, object]) -> None:
     service_id = f"deaf-{next(iter(probe)).split('_')[0]}"
@@ -60,6 +64,7 @@ def test_a_container_that_does_not_listen_runs_out_of_probes(cloud: Cloud, probe
     assert "failed 1 time(s) consecutively" in log[0].text_payload
 
 
+@pytest.mark.conformance(pages.HEALTH)
 def test_an_http_probe_waits_for_a_good_status(cloud: Cloud) -> None:
     once = {"timeout_seconds": 2, "period_seconds": 2, "failure_threshold": 1}
     cloud.deploy(
@@ -69,6 +74,8 @@ def test_an_http_probe_waits_for_a_good_status(cloud: Cloud) -> None:
         cloud.deploy("http-probe-503", startup_probe={"http_get": {"path": "/status/503"}, **once})
 
 
+@pytest.mark.conformance(pages.ROLLOUTS)
+@pytest.mark.refusal
 def test_traffic_to_a_missing_or_failed_revision_fails_and_changes_nothing(cloud: Cloud) -> None:
     made = cloud.deploy("lost")
     made.traffic = [run_v2.TrafficTarget(type_=PINNED, revision="lost-nowhere", percent=100)]

@@ -5,6 +5,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+import api_pages as pages
 import httpx
 import pytest
 from emulator_cloud import PARENT, POLLING, PROJECT, Cloud, service
@@ -49,6 +50,7 @@ def published(key: tuple[str, str]) -> set[tuple[str, str, str]]:
 RUN_METHODS = [key for key in HTTP_RULES if key[0].startswith(("google.cloud.run", "google.longrunning"))]
 
 
+@pytest.mark.conformance(pages.TRANSCODING)
 @pytest.mark.parametrize("key", RUN_METHODS, ids=[key[1] for key in RUN_METHODS])
 def test_the_http_rule_is_one_that_the_real_client_carries(key: tuple[str, str]) -> None:
     rule = HTTP_RULES[key]
@@ -68,6 +70,7 @@ def rest(cloud: Cloud) -> run_v2.ServicesClient:
     return run_v2.ServicesClient(transport=transport)
 
 
+@pytest.mark.conformance(pages.SERVICE)
 def test_the_real_rest_client_creates_changes_lists_and_deletes(
     rest: run_v2.ServicesClient, cloud: Cloud
 ) -> None:
@@ -89,6 +92,7 @@ def test_the_real_rest_client_creates_changes_lists_and_deletes(
         rest.get_service(name=made.name)
 
 
+@pytest.mark.conformance(pages.OPERATIONS)
 def test_an_operation_is_watched_waited_for_and_listed(cloud: Cloud) -> None:
     body = {"template": {"containers": [{"image": "echo"}]}}
     started = call(cloud, "POST", f"{SERVICES}?serviceId=rest-operation", json=body).json()
@@ -102,6 +106,7 @@ def test_an_operation_is_watched_waited_for_and_listed(cloud: Cloud) -> None:
     assert started["name"] in [operation["name"] for operation in listed]
 
 
+@pytest.mark.conformance(pages.SYSTEM_PARAMETERS)
 def test_enums_are_names_unless_numbers_are_asked_for(cloud: Cloud) -> None:
     cloud.deploy("rest-enums")
     path = f"{SERVICES}/rest-enums"
@@ -111,6 +116,7 @@ def test_enums_are_names_unless_numbers_are_asked_for(cloud: Cloud) -> None:
     assert call(cloud, "GET", f"{path}?alt=json&prettyPrint=true").status_code == 200
 
 
+@pytest.mark.conformance(pages.PAGING)
 def test_pages_follow_each_other_by_query_parameters(cloud: Cloud) -> None:
     made = cloud.deploy("rest-pages")
     made.template.revision = "rest-pages-second"
@@ -124,6 +130,7 @@ def test_pages_follow_each_other_by_query_parameters(cloud: Cloud) -> None:
     assert "nextPageToken" not in second
 
 
+@pytest.mark.conformance(pages.FIELD_MASKS)
 def test_a_mask_in_the_query_limits_what_a_patch_changes(cloud: Cloud) -> None:
     made = cloud.deploy("rest-mask", env={"GREETING": "kept"})
     body = {"labels": {"team": "b"}, "template": {"containers": [{"image": "nothing"}]}}
@@ -135,6 +142,7 @@ def test_a_mask_in_the_query_limits_what_a_patch_changes(cloud: Cloud) -> None:
     assert after.template.containers[0].image == "echo"
 
 
+@pytest.mark.conformance(pages.DELETE_REVISION)
 def test_a_service_is_made_and_a_revision_is_deleted_by_http_alone(cloud: Cloud) -> None:
     made = cloud.deploy("rest-delete")
     old = made.latest_ready_revision
@@ -148,16 +156,20 @@ def test_a_service_is_made_and_a_revision_is_deleted_by_http_alone(cloud: Cloud)
     assert refusal(call(cloud, "GET", f"/v2/{old}"))[:2] == (404, "NOT_FOUND")
 
 
+@pytest.mark.conformance(pages.WRITE_ENTRIES)
 def test_log_entries_are_written_and_listed(cloud: Cloud) -> None:
     log = f"projects/{PROJECT}/logs/by-rest"
     entries = [{"logName": log, "severity": "ERROR", "jsonPayload": {"n": 1}, "resource": {"type": "global"}}]
     assert call(cloud, "POST", "/v2/entries:write", json={"entries": entries}).json() == {}
 
     query = {"resourceNames": [f"projects/{PROJECT}"], "filter": f'logName="{log}"'}
-    (found,) = call(cloud, "POST", "/v2/entries:list", json=query).json()["entries"]
+    answer = call(cloud, "POST", "/v2/entries:list", json=query)
+    (found,) = answer.json()["entries"]
     assert (found["severity"], found["jsonPayload"]) == ("ERROR", {"n": 1})
+    assert '"n": 1\n' in answer.text
 
 
+@pytest.mark.conformance(pages.LIST_TIME_SERIES)
 def test_time_series_are_asked_for_by_nested_query_parameters(cloud: Cloud) -> None:
     made = cloud.deploy("rest-series")
     for _ in range(3):
@@ -226,14 +238,6 @@ REFUSALS = [
     (
         "POST",
         f"{SERVICES}?serviceId=a",
-        {"template": {"containers": [{"image": "echo"}, {"image": "echo"}]}},
-        501,
-        "UNIMPLEMENTED",
-        "",
-    ),
-    (
-        "POST",
-        f"{SERVICES}?serviceId=a",
         {
             "template": {"containers": [{"image": "echo"}]},
             "traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 99}],
@@ -266,6 +270,8 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.conformance(pages.ERRORS)
+@pytest.mark.refusal
 @pytest.mark.parametrize(("verb", "path", "body", "code", "status", "field"), REFUSALS)
 def test_a_wrong_call_is_refused_with_code_and_field(
     cloud: Cloud, verb: str, path: str, body: Any, code: int, status: str, field: str
@@ -274,6 +280,14 @@ def test_a_wrong_call_is_refused_with_code_and_field(
     assert refusal(answer) == (code, status, field)
 
 
+def test_what_is_not_emulated_is_answered_501(cloud: Cloud) -> None:
+    body = {"template": {"containers": [{"image": "echo"}, {"image": "echo"}]}}
+    answer = call(cloud, "POST", f"{SERVICES}?serviceId=a", json=body)
+    assert refusal(answer) == (501, "UNIMPLEMENTED", "")
+
+
+@pytest.mark.conformance(pages.ERRORS)
+@pytest.mark.refusal
 def test_a_body_that_is_no_json_is_refused(cloud: Cloud) -> None:
     answer = call(cloud, "POST", "/v2/entries:list", content=b"{oops")
     assert refusal(answer) == (400, "INVALID_ARGUMENT", "body")
