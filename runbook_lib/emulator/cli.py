@@ -26,6 +26,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="YAML file with images of your own.")]
 SamplePeriod = Annotated[float, typer.Option(min=0.05, help="Seconds between metric samples.")]
 IdleTimeout = Annotated[float, typer.Option(min=1, help="Seconds without any call after which it ends.")]
+LogDelay = Annotated[float, typer.Option(min=0, help="Seconds until a log entry can be read.")]
+LogReadQuota = Annotated[
+    int, typer.Option(min=0, help="Log reads a minute for each project, as on Google Cloud; 0: any number.")
+]
 Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatable.")]
 
 
@@ -37,9 +41,12 @@ def up(
     sample_period: SamplePeriod = 1.0,
     idle_timeout: IdleTimeout = 1800.0,
     seed: Seed = None,
+    log_delay: LogDelay = 0.3,
+    log_read_quota: LogReadQuota = 60,
 ) -> None:
     """Start the emulator in the background, or find the one that runs."""
     options = ["--sample-period", str(sample_period), "--idle-timeout", str(idle_timeout)]
+    options += ["--log-delay", str(log_delay), "--log-read-quota", str(log_read_quota)]
     options += ["--catalogue", str(catalogue.resolve())] if catalogue else []
     options += ["--seed", str(seed)] if seed is not None else []
     try:
@@ -90,13 +97,21 @@ def serve(
     sample_period: SamplePeriod = 1.0,
     idle_timeout: IdleTimeout = 1800.0,
     seed: Seed = None,
+    log_delay: LogDelay = 0.3,
+    log_read_quota: LogReadQuota = 60,
 ) -> None:
     """Run the emulator in the foreground."""
     # Imported late: the Google and gRPC stacks take a second that the other commands need not wait.
     from .server import Settings
     from .serving import ServeError, serve_until_stopped
 
-    settings = Settings(sample_period_s=sample_period, idle_timeout_s=idle_timeout, seed=seed)
+    settings = Settings(
+        sample_period_s=sample_period,
+        idle_timeout_s=idle_timeout,
+        seed=seed,
+        log_delay_s=log_delay,
+        log_reads_per_minute=log_read_quota,
+    )
     try:
         serve_until_stopped(Daemon(state_dir.resolve()), settings, catalogue)
     except (DaemonError, ServeError) as error:

@@ -18,6 +18,7 @@ from .faults import FaultBoard, LogIntake
 from .faults_http import add_fault_routes
 from .instance import Surroundings
 from .knative_api import KnativeFace, service_usage
+from .log_quota import DEFAULT_PER_MINUTE, ReadQuota
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
 from .metric_store import MetricStore
@@ -42,7 +43,12 @@ _MAX_BODY_BYTES = 16 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the emulator runs; ports of 0 mean any free one."""
+    """How the emulator runs; ports of 0 mean any free one.
+
+    Attributes:
+        log_delay_s: Seconds from a log entry's reception until it can be read.
+        log_reads_per_minute: Read quota of each project; 0 for any number.
+    """
 
     sample_period_s: float = 1.0
     idle_timeout_s: float = 1800.0
@@ -50,6 +56,8 @@ class Settings:
     http_port: int = 0
     seed: int | None = None
     log_limit: int = DEFAULT_LIMIT
+    log_delay_s: float = 0.3
+    log_reads_per_minute: int = DEFAULT_PER_MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +80,8 @@ class Emulator:
         self._metrics = MetricStore(now_ns())
         self._state = RunState(now_ns=now_ns)
         self._faults = FaultBoard(self.methods, time.monotonic)
-        intake = LogIntake(self._logs, self._faults)
+        intake = LogIntake(self._logs, self._faults, settings.log_delay_s)
+        quota = ReadQuota(settings.log_reads_per_minute, time.monotonic)
         log = PlatformLog(intake, now_ns)
         self._router = Router(log, self._metrics, self._touch)
         operations = OperationsApi()
@@ -92,7 +101,7 @@ class Emulator:
             self._services,
             RevisionsApi(self._state, operations),
             operations,
-            LoggingApi(self._logs, intake, now_ns),
+            LoggingApi(self._logs, intake, quota, now_ns),
             MonitoringApi(self._metrics, settings.sample_period_s),
         ]
         self._sampler = Sampler(self._state, self._metrics, now_ns)
