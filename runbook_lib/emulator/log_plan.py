@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from .log_columns import SEPARATOR, column_of
+from .log_fields import Kind, find_field
 from .log_filter import condition, time_ns
 from .log_functions import log_suffix, search_terms
 from .log_segment import Segment
@@ -105,6 +106,10 @@ def _unknown(_: Segment, within: int) -> Matches:
     return Matches(may=within, must=0)
 
 
+def _possibly(plan: Plan) -> Plan:
+    return lambda segment, within: Matches(may=plan(segment, within).may, must=0)
+
+
 def _text(wanted: str) -> Plan:
     return _exactly(lambda segment, within: segment.containing(wanted, within))
 
@@ -118,8 +123,7 @@ def _call(call: Call) -> Plan:
             )
         case "search" if SEPARATOR not in (query := call.arguments[-1]).text:
             # A word of an entry is a part of its text, but not the other way round.
-            contained = _all([_text(term) for term in search_terms(query.text)])
-            return lambda segment, within: Matches(may=contained(segment, within).may, must=0)
+            return _possibly(_all([_text(term) for term in search_terms(query.text)]))
     return _unknown
 
 
@@ -128,10 +132,30 @@ def _comparison(node: Comparison) -> Plan:
         return _time(node.operator, time_ns(node.value))
     column = column_of(node.path)
     if column is None:
-        return _unknown
+        return _possibly(_text(wanted)) if (wanted := _contained_text(node)) is not None else _unknown
     # The same few values stand in every segment.
     test: Callable[[Any], bool] = lru_cache(maxsize=4096)(condition(node).test)
     return _exactly(lambda segment, _: segment.where(column, test))
+
+
+def _contained_text(node: Comparison) -> str | None:
+    """Return what the text of every entry contains that meets a comparison; None when that is not sure."""
+    kind = find_field(node.path, node.column).kind
+    if node.operator not in ("=", ":") or not isinstance(node.value, Literal) or node.value.text == "*":
+        return None
+    wanted = node.value.text.casefold()
+    if kind not in (Kind.TEXT, Kind.JSON) or SEPARATOR in wanted:
+        return None
+    # In a payload it may mean a number, a boolean or null, none of which stands in the text.
+    return None if kind is Kind.JSON and _is_no_text(wanted) else wanted
+
+
+def _is_no_text(wanted: str) -> bool:
+    try:
+        float(wanted)
+    except ValueError:
+        return wanted in "true" or wanted in "false" or wanted == "null_value"
+    return True
 
 
 def _time(operator: str, wanted_ns: int) -> Plan:

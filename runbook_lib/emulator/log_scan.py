@@ -77,7 +77,8 @@ class _Search:
 
     async def _search(self, segment: Segment, place: LogKey) -> LogKey | None:
         """Take what matches in a segment; return the place to stop at, if the page ends in it."""
-        found, entries = self._in_index(segment, place), segment.entries
+        found = self._in_index(segment, place)
+        entries = segment.entries if found.may else []
         for rank in ranks(found.may, self._listing.newest_first):
             entry = entries[rank]
             if found.must >> rank & 1 or await self._examine(entry):

@@ -1,5 +1,7 @@
 """Remembers roughly what many texts contain, so that a search can skip those that cannot match."""
 
+from functools import lru_cache
+
 _PLACES = 1 << 16
 _KNOWN_STRINGS = 512
 
@@ -19,12 +21,12 @@ class TextSketch:
         if len(self._known) == _KNOWN_STRINGS:
             self._known.clear()
         self._known.add(string)
-        for trigram in _trigrams(string):
-            self._seen[hash(trigram) % _PLACES] = 1
+        for start in range(len(string) - 2):
+            self._seen[hash(string[start : start + 3]) % _PLACES] = 1
 
     def may_contain(self, wanted: str) -> bool:
         """Say whether a string may contain this one; below three characters, always."""
-        return all(self._seen[hash(trigram) % _PLACES] for trigram in _trigrams(wanted))
+        return all(map(self._seen.__getitem__, _places(wanted)))
 
     def copy(self) -> "TextSketch":
         """Return another one that remembers the same."""
@@ -33,5 +35,7 @@ class TextSketch:
         return twin
 
 
-def _trigrams(text: str) -> set[str]:
-    return {text[start : start + 3] for start in range(len(text) - 2)}
+# A search asks every segment for the same text.
+@lru_cache(maxsize=64)
+def _places(text: str) -> tuple[int, ...]:
+    return tuple({hash(text[start : start + 3]) % _PLACES for start in range(len(text) - 2)})
