@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 from collections import Counter
+from functools import cache
 
 from google.cloud.logging_v2.types import LogEntry
 from google.protobuf import json_format
@@ -73,6 +74,7 @@ ENTRIES = [
 MESSAGES = [json_format.ParseDict(entry, LogEntry.pb()()) for entry in ENTRIES]
 
 
+@cache
 def _leaf(path: str) -> st.SearchStrategy[Leaf]:
     kind = TYPED[path][0] if path in TYPED else FREE[path]
     values = {
