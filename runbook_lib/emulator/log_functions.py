@@ -73,7 +73,7 @@ def _ip_in_net(call: Call) -> Test:
 
 def _within(network: IPv4Network | IPv6Network, value: Any) -> bool:
     try:
-        return ip_address(value) in network
+        return isinstance(value, str) and ip_address(value) in network
     except ValueError:
         return False
 
