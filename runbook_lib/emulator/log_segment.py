@@ -85,16 +85,20 @@ class Segment:
 
     def after(self, place: LogKey) -> int:
         """Return the set of entries later than a place."""
-        return self._ranks(bisect_right(self._entries, place, key=_key), len(self._entries))
+        # Most segments lie wholly on one side of what is sought: no need to search them for the border.
+        low = 0 if place < self.first else bisect_right(self._entries, place, key=_key)
+        return _ranks(low, len(self._entries))
 
     def before(self, place: LogKey) -> int:
         """Return the set of entries earlier than a place."""
-        return self._ranks(0, bisect_left(self._entries, place, key=_key))
+        return _ranks(0, len(self) if place > self.last else bisect_left(self._entries, place, key=_key))
 
     def between(self, earliest_ns: int, latest_ns: int) -> int:
         """Return the set of entries from one time to another, both included."""
+        if latest_ns < self.first.time_ns or earliest_ns > self.last.time_ns:
+            return 0
         low = bisect_left(self._entries, earliest_ns, key=_time_ns)
-        return self._ranks(low, bisect_right(self._entries, latest_ns, lo=low, key=_time_ns))
+        return _ranks(low, bisect_right(self._entries, latest_ns, lo=low, key=_time_ns))
 
     def where(self, column: Column, test: Callable[[Any], bool]) -> int:
         """Return the set of entries whose value in a column passes a test."""
@@ -114,9 +118,6 @@ class Segment:
                 found |= 1 << rank
         return found
 
-    def _ranks(self, low: int, high: int) -> int:
-        return (1 << high) - (1 << low)
-
     def _make_room(self, rank: int) -> None:
         """Move the bits of the entries from a rank on by one."""
         below = (1 << rank) - 1
@@ -127,6 +128,10 @@ class Segment:
             column: {value: moved for value, bits in by_value.items() if (moved := move(bits))}
             for column, by_value in self._columns.items()
         }
+
+
+def _ranks(low: int, high: int) -> int:
+    return (1 << high) - (1 << low)
 
 
 def ranks(bits: int, newest_first: bool = False) -> Iterator[int]:
