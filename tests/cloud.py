@@ -46,7 +46,8 @@ def emulator_command(verb: str, state_dir: Path, *options: str) -> subprocess.Co
 
 def start_emulator(state_dir: Path) -> Endpoints:
     """Start an emulator, or find the one that runs for this folder."""
-    started = emulator_command("up", state_dir, "--json", "--sample-period", "0.2", "--idle-timeout", "600")
+    quick = ("--sample-period", "0.2", "--log-delay", "0", "--log-read-quota", "0")
+    started = emulator_command("up", state_dir, "--json", *quick, "--idle-timeout", "600")
     address = json.loads(started.stdout)["grpc"]
     return Endpoints(run=address, logging=address, monitoring=address)
 

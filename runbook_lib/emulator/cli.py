@@ -29,6 +29,10 @@ MetricLag = Annotated[
     float | None, typer.Option(min=0, help="Seconds until a sample is seen; two sample periods unless given.")
 ]
 IdleTimeout = Annotated[float, typer.Option(min=1, help="Seconds without any call after which it ends.")]
+LogDelay = Annotated[float, typer.Option(min=0, help="Seconds until a log entry can be read.")]
+LogReadQuota = Annotated[
+    int, typer.Option(min=0, help="Log reads a minute for each project, as on Google Cloud; 0: any number.")
+]
 Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatable.")]
 
 
@@ -41,9 +45,12 @@ def up(
     metric_lag: MetricLag = None,
     idle_timeout: IdleTimeout = 1800.0,
     seed: Seed = None,
+    log_delay: LogDelay = 0.3,
+    log_read_quota: LogReadQuota = 60,
 ) -> None:
     """Start the emulator in the background, or find the one that runs."""
     options = ["--sample-period", str(sample_period), "--idle-timeout", str(idle_timeout)]
+    options += ["--log-delay", str(log_delay), "--log-read-quota", str(log_read_quota)]
     options += ["--catalogue", str(catalogue.resolve())] if catalogue else []
     options += ["--metric-lag", str(metric_lag)] if metric_lag is not None else []
     options += ["--seed", str(seed)] if seed is not None else []
@@ -96,6 +103,8 @@ def serve(
     metric_lag: MetricLag = None,
     idle_timeout: IdleTimeout = 1800.0,
     seed: Seed = None,
+    log_delay: LogDelay = 0.3,
+    log_read_quota: LogReadQuota = 60,
 ) -> None:
     """Run the emulator in the foreground."""
     # Imported late: the Google and gRPC stacks take a second that the other commands need not wait.
@@ -103,7 +112,12 @@ def serve(
     from .serving import ServeError, serve_until_stopped
 
     settings = Settings(
-        sample_period_s=sample_period, metric_lag_s=metric_lag, idle_timeout_s=idle_timeout, seed=seed
+        sample_period_s=sample_period,
+        metric_lag_s=metric_lag,
+        idle_timeout_s=idle_timeout,
+        seed=seed,
+        log_delay_s=log_delay,
+        log_reads_per_minute=log_read_quota,
     )
     try:
         serve_until_stopped(Daemon(state_dir.resolve()), settings, catalogue)

@@ -1,5 +1,8 @@
 """The refusals of the emulated APIs, as canonical gRPC statuses with the field at fault."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
@@ -12,24 +15,30 @@ class ApiError(Exception):
         code: Canonical status.
         message: What was refused and why.
         field: Path of the request field at fault; sent as a `google.rpc.BadRequest` detail.
+        details: Further detail messages, such as `google.rpc.ErrorInfo`.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str, *, field: str | None = None) -> None:
+    def __init__(
+        self, code: grpc.StatusCode, message: str, *, field: str | None = None, details: Sequence[Any] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.field = field
+        self.details = tuple(details)
 
     def status(self) -> status_pb2.Status:
         """Return the error as the message that operations and trailing metadata carry."""
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
+        details = list(self.details)
         if self.field is not None:
             violation = error_details_pb2.BadRequest.FieldViolation(
                 field=self.field, description=self.message.removeprefix(f"{self.field}: ")
             )
-            detail = AnyMessage()
-            detail.Pack(error_details_pb2.BadRequest(field_violations=[violation]))
-            status.details.append(detail)
+            details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        for detail in details:
+            status.details.append(AnyMessage())
+            status.details[-1].Pack(detail)
         return status
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from .errors import ApiError, invalid, not_found
-from .log_store import LogStore
+from .log_store import LogSink
 from .wire import Message, Method
 
 STATUSES = {
@@ -136,30 +136,36 @@ class FaultBoard:
 
 
 class LogIntake:
-    """The way of every entry into the log: at once and once, unless a fault says otherwise."""
+    """The way of every entry into the log: once and after the usual delay, unless a fault says otherwise.
 
-    def __init__(self, store: LogStore, faults: FaultBoard) -> None:
+    Args:
+        delay_s: Seconds from an entry's reception until it can be read.
+    """
+
+    def __init__(self, store: LogSink, faults: FaultBoard, delay_s: float = 0.0) -> None:
         self._store = store
         self._faults = faults
+        self._delay_s = delay_s
 
     def add(self, message: Message) -> None:
         """Store an entry, late or twice where a fault hits it."""
-        delay_s, twice = self._faults.on_entry()
-        self._store_after(delay_s, message)
+        late_s, twice = self._faults.on_entry()
+        self._store_after(late_s, message)
         if twice:
             copy = type(message)()
             copy.CopyFrom(message)
             # The same id would be recognised: what readers suffer from is a second entry that says the same.
             copy.insert_id = uuid.uuid4().hex[:20]
-            self._store_after(delay_s, copy)
+            self._store_after(late_s, copy)
 
-    def _store_after(self, delay_s: float, message: Message) -> None:
-        if not delay_s:
+    def _store_after(self, late_s: float, message: Message) -> None:
+        if late_s:
+            received_ns = message.receive_timestamp.ToNanoseconds() + int(late_s * 1e9)
+            message.receive_timestamp.FromNanoseconds(received_ns)
+        if wait_s := late_s + self._delay_s:
+            asyncio.get_running_loop().call_later(wait_s, self._store.add, message)
+        else:
             self._store.add(message)
-            return
-        received_ns = message.receive_timestamp.ToNanoseconds() + int(delay_s * 1e9)
-        message.receive_timestamp.FromNanoseconds(received_ns)
-        asyncio.get_running_loop().call_later(delay_s, self._store.add, message)
 
 
 def short_name(method: Method) -> str:

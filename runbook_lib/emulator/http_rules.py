@@ -51,6 +51,7 @@ HTTP_RULES: dict[tuple[str, str], HttpRule] = {
     (_OPERATIONS, "WaitOperation"): _rule("POST", f"/v2/{{name={_OPERATION}}}:wait", "*"),
     (_LOGGING, "ListLogEntries"): _rule("POST", "/v2/entries:list", "*"),
     (_LOGGING, "WriteLogEntries"): _rule("POST", "/v2/entries:write", "*"),
+    (_LOGGING, "TailLogEntries"): _rule("POST", "/v2/entries:tail", "*"),
     (_METRICS, "ListTimeSeries"): _rule("GET", "/v3/{name=projects/*}/timeSeries"),
     (_METRICS, "CreateTimeSeries"): _rule("POST", "/v3/{name=projects/*}/timeSeries", "*"),
     (_METRICS, "CreateServiceTimeSeries"): _rule(

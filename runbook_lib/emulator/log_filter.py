@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 from google.logging.type import log_severity_pb2
 
 from .clock import parse_rfc3339_ns
 from .errors import ApiError, invalid
-from .log_fields import Field, Kind, find_field, json_texts, texts
+from .log_fields import Field, Kind, Values, find_field, json_texts, texts
+from .log_functions import function
 from .query import And, Anywhere, Call, Comparison, Literal, Node, Not, Or, parse
 from .wire import Message
 
@@ -35,11 +35,11 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimeBounds:
-    """Times outside which no entry can match, in nanoseconds; the bounds themselves may."""
+class Condition:
+    """A comparison as it works on an entry: one of its values must pass the test."""
 
-    earliest_ns: int | None = None
-    latest_ns: int | None = None
+    values: Values
+    test: ValueTest
 
 
 @lru_cache(maxsize=256)
@@ -50,26 +50,6 @@ def compile_filter(text: str) -> Predicate:
         ApiError: INVALID_ARGUMENT that says where the filter is wrong.
     """
     return _predicate(parse(text))
-
-
-def time_bounds(text: str) -> TimeBounds:
-    """Return the bounds that a filter's top-level conditions on `timestamp` set."""
-    node = parse(text)
-    earliest, latest = [], []
-    for part in _conjuncts(node):
-        if isinstance(part, Comparison) and part.path == ("timestamp",) and isinstance(part.value, Literal):
-            time_ns = _time_ns(part.value)
-            if part.operator in (">", ">=", "="):
-                earliest.append(time_ns)
-            if part.operator in ("<", "<=", "="):
-                latest.append(time_ns)
-    return TimeBounds(earliest_ns=max(earliest, default=None), latest_ns=min(latest, default=None))
-
-
-def _conjuncts(node: Node) -> list[Node]:
-    if isinstance(node, And):
-        return [part for operand in node.operands for part in _conjuncts(operand)]
-    return [node]
 
 
 def _predicate(node: Node) -> Predicate:
@@ -87,24 +67,22 @@ def _predicate(node: Node) -> Predicate:
             wanted = value.text.casefold()
             return lambda entry: any(wanted in text.casefold() for text in texts(entry))
         case Call():
-            return _function(node)
+            return function(node)
         case Comparison():
-            return _comparison(node)
+            values, test = (found := condition(node)).values, found.test
+            return lambda entry: any(test(value) for value in values(entry))
 
 
-def _function(call: Call) -> Predicate:
-    if call.name == "log_id" and len(call.arguments) == 1:
-        suffix = "/logs/" + quote(call.arguments[0].text, safe="")
-        return lambda entry: entry.log_name.endswith(suffix)
-    raise invalid("filter", f"at column {call.column}: the function {call.name}() is not emulated")
+def condition(node: Comparison) -> Condition:
+    """Return what a comparison asks.
 
-
-def _comparison(node: Comparison) -> Predicate:
+    Raises:
+        ApiError: INVALID_ARGUMENT when the field does not exist or cannot be compared so.
+    """
     if isinstance(node.value, Call):
         raise invalid("filter", f"at column {node.column}: {node.value.name}() cannot be a value here")
     field = find_field(node.path, node.column)
-    values, test = field.values, _value_test(field, node, node.value)
-    return lambda entry: any(test(value) for value in values(entry))
+    return Condition(values=field.values, test=_value_test(field, node, node.value))
 
 
 def _value_test(field: Field, node: Comparison, value: Literal) -> ValueTest:
@@ -140,7 +118,7 @@ def _operand(kind: Kind, node: Comparison, value: Literal) -> Any:
             case Kind.DURATION:
                 return float(value.text.removesuffix("s"))
             case Kind.TIME:
-                return _time_ns(value)
+                return time_ns(value)
             case _:
                 return _severity(value.text)
     except (ValueError, KeyError) as error:
@@ -154,7 +132,12 @@ def _severity(text: str) -> int:
     return int(log_severity_pb2.LogSeverity.Value(text.upper()))
 
 
-def _time_ns(value: Literal) -> int:
+def time_ns(value: Literal) -> int:
+    """Return a time in a filter, in nanoseconds.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT when it is none.
+    """
     try:
         return parse_rfc3339_ns(value.text)
     except ValueError as error:

@@ -140,12 +140,19 @@ class _TreeBuilder(Transformer[Token, Node]):
         return Literal(text=f"-{children[1]}", quoted=False, column=children[0].column or 1)
 
     def call(self, children: list[Any]) -> Call:
-        name = children[0]
-        return Call(name=name[:-1], arguments=tuple(children[1:]), column=name.column)
+        name, *arguments = children
+        for inner in arguments:
+            if isinstance(inner, Call):
+                raise invalid(
+                    "filter", f"at column {inner.column}: {inner.name}() as an argument is not emulated"
+                )
+        return Call(name=name[:-1], arguments=tuple(arguments), column=name.column)
 
     def comparison(self, children: list[Any]) -> Node:
         field, operator, value = children
-        compare = _comparer(_path(field), str(operator), field.column)
+        if isinstance(field, Call):
+            raise invalid("filter", f"at column {field.column}: comparing {field.name}() is not emulated")
+        compare = _comparer(field_path(field), str(operator), field.column)
         return compare(value)
 
 
@@ -171,7 +178,8 @@ def _comparer(path: tuple[str, ...], operator: str, column: int) -> Callable[[An
     return compare
 
 
-def _path(token: str) -> tuple[str, ...]:
+def field_path(token: str) -> tuple[str, ...]:
+    """Return the segments of a field path such as `labels."k8s.io/app"`."""
     segments = _SEGMENT.findall(token)
     return tuple(_unquoted(segment) if segment.startswith('"') else segment for segment in segments)
 

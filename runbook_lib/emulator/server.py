@@ -18,6 +18,7 @@ from .faults import FaultBoard, LogIntake
 from .faults_http import add_fault_routes
 from .instance import Surroundings
 from .knative_api import KnativeFace, service_usage
+from .log_quota import DEFAULT_PER_MINUTE, ReadQuota
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
 from .metric_descriptors import DescriptorsApi
@@ -49,6 +50,8 @@ class Settings:
 
     Attributes:
         metric_lag_s: How late metrics are seen; None means two sample periods, as 120 s are to the real 60 s.
+        log_delay_s: Seconds from a log entry's reception until it can be read.
+        log_reads_per_minute: Read quota of each project; 0 for any number.
     """
 
     sample_period_s: float = 1.0
@@ -58,6 +61,8 @@ class Settings:
     http_port: int = 0
     seed: int | None = None
     log_limit: int = DEFAULT_LIMIT
+    log_delay_s: float = 0.3
+    log_reads_per_minute: int = DEFAULT_PER_MINUTE
 
     @property
     def sampling(self) -> Sampling:
@@ -86,7 +91,8 @@ class Emulator:
         self._metrics = MetricStore(now_ns())
         self._state = RunState(now_ns=now_ns)
         self._faults = FaultBoard(self.methods, time.monotonic)
-        intake = LogIntake(self._logs, self._faults)
+        intake = LogIntake(self._logs, self._faults, settings.log_delay_s)
+        quota = ReadQuota(settings.log_reads_per_minute, time.monotonic)
         log = PlatformLog(intake, now_ns)
         usage = UsageMeter(self._metrics)
         self._router = Router(log, usage, self._touch)
@@ -107,7 +113,7 @@ class Emulator:
             self._services,
             RevisionsApi(self._state, operations),
             operations,
-            LoggingApi(self._logs, intake, now_ns),
+            LoggingApi(self._logs, intake, quota, now_ns),
             MonitoringApi(self._metrics, settings.sampling, now_ns),
             DescriptorsApi(self._metrics, settings.sampling),
         ]

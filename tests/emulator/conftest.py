@@ -20,6 +20,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         "7",
         "--sample-period",
         "0.2",
+        "--log-delay",
+        "0",
+        "--log-read-quota",
+        "0",
         "--catalogue",
         str(write_catalogue(folder)),
     )

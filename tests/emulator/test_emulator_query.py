@@ -4,9 +4,8 @@ import pytest
 from google.cloud.audit import audit_log_pb2
 from google.cloud.logging_v2.types import LogEntry
 
-from runbook_lib.emulator.clock import parse_rfc3339_ns
 from runbook_lib.emulator.errors import ApiError
-from runbook_lib.emulator.log_filter import compile_filter, time_bounds
+from runbook_lib.emulator.log_filter import compile_filter
 from runbook_lib.emulator.query import And, Comparison, Not, Or, parse
 
 
@@ -163,7 +162,19 @@ def test_the_entry_does_not_match(text: str) -> None:
         ('textPayload=~"("', "at column 14: '(' is not a regular expression"),
         ("resource=x", "at column 1: resource is a group of fields: only ':' compares it"),
         ("severity=~ERR", "at column 1: severity is no text to match"),
-        ('SEARCH("x")', "at column 1: the function SEARCH() is not emulated"),
+        ('SEARCH(" ")', "at column 8: SEARCH needs a word to look for"),
+        (
+            "sample(insertId, 0.25)",
+            "at column 1: the function sample() is not emulated: log_id(), ip_in_net()",
+        ),
+        ("x cast(a, INTEGER) > 3", "at column 3: comparing cast() is not emulated"),
+        ('regexp_extract(textPayload, "a")=x', "at column 1: comparing regexp_extract() is not emulated"),
+        (
+            'ip_in_net(httpRequest.remoteIp, "10.0.0.0/33")',
+            "at column 33: '10.0.0.0/33' does not appear to be an",
+        ),
+        ("ip_in_net(httpRequest.remoteIp)", "at column 1: ip_in_net() takes two arguments"),
+        ('SEARCH(thud, "x")', "at column 8: log entries have no field 'thud'"),
         ("severity=(a=b)", ""),
         ("x" * 20_001, "has 20001 characters, 20000 are allowed"),
     ],
@@ -197,11 +208,3 @@ def test_an_audit_payload_is_searched_by_its_fields() -> None:
     assert compile_filter("protoPayload.methodName=CreateService")(entry)
     assert compile_filter('protoPayload."@type"="type.googleapis.com/google.cloud.audit.AuditLog"')(entry)
     assert not compile_filter("protoPayload.methodName=DeleteService")(entry)
-
-
-def test_the_time_window_is_read_from_the_top_level_only() -> None:
-    bounds = time_bounds('timestamp>="2026-01-01" timestamp<"2026-01-02" severity=ERROR')
-    assert bounds.earliest_ns == parse_rfc3339_ns("2026-01-01")
-    assert bounds.latest_ns == parse_rfc3339_ns("2026-01-02")
-    either = time_bounds('timestamp>="2026-01-01" OR severity=ERROR')
-    assert (either.earliest_ns, either.latest_ns) == (None, None)

@@ -300,3 +300,10 @@ def test_an_operation_name_ends_before_its_custom_verb() -> None:
     assert template.match("/v2/projects/p/locations/l/operations/a%20b") == {
         "name": "projects/p/locations/l/operations/a b"
     }
+
+
+def test_a_streaming_method_says_that_it_needs_grpc(cloud: Cloud) -> None:
+    body = {"resourceNames": [f"projects/{PROJECT}"]}
+    answer = httpx.post(f"{cloud.info['http']}/v2/entries:tail", json=body)
+    error = answer.json()["error"]
+    assert (error["code"], error["message"]) == (501, "TailLogEntries over REST is not emulated.")
