@@ -13,7 +13,7 @@ SECONDS, PER_S = 120, 20
 
 
 def watch(kib_per_session: float, before_s: int = 5) -> MemoryWatch:
-    """Return two minutes of load, 20 sessions a second, on a candidate that leaks beside one that does not."""
+    """Return two minutes of load, 20 sessions a second, on a leaking candidate beside a sound baseline."""
 
     def samples(leak_kib: float) -> tuple[MemorySample, ...]:
         return tuple(
