@@ -26,6 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="YAML file with images of your own.")]
 SamplePeriod = Annotated[float, typer.Option(min=0.05, help="Seconds between metric samples.")]
 IdleTimeout = Annotated[float, typer.Option(min=1, help="Seconds without any call after which it ends.")]
+IdleInstance = Annotated[
+    float, typer.Option(min=0.1, help="Seconds without a request after which a spare instance ends.")
+]
 Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatable.")]
 
 
@@ -36,10 +39,12 @@ def up(
     catalogue: CatalogueFile = None,
     sample_period: SamplePeriod = 1.0,
     idle_timeout: IdleTimeout = 1800.0,
+    idle_instance: IdleInstance = 900.0,
     seed: Seed = None,
 ) -> None:
     """Start the emulator in the background, or find the one that runs."""
     options = ["--sample-period", str(sample_period), "--idle-timeout", str(idle_timeout)]
+    options += ["--idle-instance", str(idle_instance)]
     options += ["--catalogue", str(catalogue.resolve())] if catalogue else []
     options += ["--seed", str(seed)] if seed is not None else []
     try:
@@ -89,14 +94,21 @@ def serve(
     catalogue: CatalogueFile = None,
     sample_period: SamplePeriod = 1.0,
     idle_timeout: IdleTimeout = 1800.0,
+    idle_instance: IdleInstance = 900.0,
     seed: Seed = None,
 ) -> None:
     """Run the emulator in the foreground."""
     # Imported late: the Google and gRPC stacks take a second that the other commands need not wait.
+    from .instance import Patience
     from .server import Settings
     from .serving import ServeError, serve_until_stopped
 
-    settings = Settings(sample_period_s=sample_period, idle_timeout_s=idle_timeout, seed=seed)
+    settings = Settings(
+        sample_period_s=sample_period,
+        idle_timeout_s=idle_timeout,
+        patience=Patience(idle_instance_s=idle_instance),
+        seed=seed,
+    )
     try:
         serve_until_stopped(Daemon(state_dir.resolve()), settings, catalogue)
     except (DaemonError, ServeError) as error:

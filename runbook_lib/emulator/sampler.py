@@ -1,4 +1,4 @@
-"""Measures the revision processes at a steady period and closes the metrics' window."""
+"""Measures the revision processes at a steady period, ends those above their memory, closes the window."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from .state import RunState
 
 
 class Sampler:
-    """Writes memory and instance counts into the metric store."""
+    """Writes memory and instance counts into the metric store, and holds instances to their memory limit."""
 
     def __init__(self, state: RunState, metrics: MetricStore, now_ns: NowNs) -> None:
         self._state = state
@@ -33,7 +33,7 @@ class Sampler:
         """Measure once."""
         groups = _group_rss_bytes(self._instances())
         now_ns = self._now_ns()
-        for runtime in self._runtimes():
+        for runtime in self._state.runtimes():
             self._measure(runtime, groups, now_ns)
         self._metrics.close_window(now_ns)
 
@@ -43,19 +43,19 @@ class Sampler:
         states = {"active": 0, "idle": 0}
         for instance in runtime.instances:
             states["active" if instance.active else "idle"] += 1
-            rss_bytes = group_rss_bytes.get(instance.pid or 0)
-            if rss_bytes:
-                ratio = rss_bytes / runtime.container.memory_limit_bytes
-                self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, ratio)
+            used_bytes: float = group_rss_bytes.get(instance.pid or 0, 0)
+            limit_bytes = runtime.container.memory_limit_bytes
+            if used_bytes > limit_bytes:
+                used_bytes = _group_pss_bytes(instance.pid or 0)
+            if used_bytes:
+                self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, used_bytes / limit_bytes)
+            if used_bytes > limit_bytes:
+                instance.kill_for_memory(used_bytes)
         for state, count in states.items():
             self._metrics.gauge(INSTANCE_COUNT, runtime.id, count, {"state": state}, now_ns)
 
-    def _runtimes(self) -> Iterator[RevisionRuntime]:
-        for service in self._state.services.values():
-            yield from (revision.runtime for revision in service.revisions.values())
-
     def _instances(self) -> Iterator[Instance]:
-        for runtime in self._runtimes():
+        for runtime in self._state.runtimes():
             yield from runtime.instances
 
 
@@ -70,3 +70,17 @@ def _group_rss_bytes(instances: Iterable[Instance]) -> dict[int, int]:
             if group in totals:
                 totals[group] += psutil.Process(pid).memory_info().rss
     return totals
+
+
+def _group_pss_bytes(group: int) -> int:
+    """Return a group's memory with each shared page counted once, as a container's limit does; slow, so rare.
+
+    A sum of resident memory counts the pages that a server's forked workers share once for each of them.
+    """
+    total = 0
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if os.getpgid(pid) == group:
+                memory = psutil.Process(pid).memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
+    return total

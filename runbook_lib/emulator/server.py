@@ -6,17 +6,18 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 from aiohttp import web
 
+from .autoscaler import Autoscaler
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
 from .faults import FaultBoard, LogIntake
 from .faults_http import add_fault_routes
-from .instance import Surroundings
+from .instance import Patience, Surroundings
 from .knative_api import KnativeFace, service_usage
 from .log_store import DEFAULT_LIMIT, LogStore
 from .logging_api import LoggingApi
@@ -46,6 +47,7 @@ class Settings:
 
     sample_period_s: float = 1.0
     idle_timeout_s: float = 1800.0
+    patience: Patience = field(default_factory=Patience)
     grpc_port: int = 0
     http_port: int = 0
     seed: int | None = None
@@ -74,13 +76,13 @@ class Emulator:
         self._faults = FaultBoard(self.methods, time.monotonic)
         intake = LogIntake(self._logs, self._faults)
         log = PlatformLog(intake, now_ns)
-        self._router = Router(log, self._metrics, self._touch)
+        self._router = Router(log, self._metrics, self._faults, self._touch)
         operations = OperationsApi()
         self._services = ServicesApi(
             Platform(
                 state=self._state,
                 catalogue=catalogue,
-                surroundings=Surroundings(log=log, reaper=self._reaper),
+                surroundings=Surroundings(log=log, reaper=self._reaper, patience=settings.patience),
                 log=log,
                 metrics=self._metrics,
                 router=self._router,
@@ -96,6 +98,7 @@ class Emulator:
             MonitoringApi(self._metrics, settings.sample_period_s),
         ]
         self._sampler = Sampler(self._state, self._metrics, now_ns)
+        self._autoscaler = Autoscaler(self._state)
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:
@@ -103,10 +106,12 @@ class Emulator:
         grpc_server, grpc_address = await self._start_grpc()
         http_runner, http_address = await self._start_http()
         sampling = asyncio.create_task(self._sampler.run(self._settings.sample_period_s))
+        scaling = asyncio.create_task(self._autoscaler.run())
         try:
             yield Addresses(grpc=grpc_address, http=http_address)
         finally:
             sampling.cancel()
+            scaling.cancel()
             await self._services.close(GRACE_S)
             await self._router.close()
             await grpc_server.stop(grace=0.2)

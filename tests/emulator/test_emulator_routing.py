@@ -216,7 +216,9 @@ def test_a_container_that_cannot_start_again_answers_503(cloud: Cloud, tmp_path:
     assert httpx.get(f"{made.uri}/crash").status_code == 503
     assert httpx.get(made.uri, timeout=20).status_code == 503
     failed = eventually(lambda: cloud.entries('resource.labels.service_name="once" httpRequest.status=503'))
-    assert any("no available instance" in entry.text_payload for entry in failed)
+    assert "The request failed because the instance could not start successfully." in {
+        entry.text_payload for entry in failed
+    }
 
 
 def test_half_a_request_does_not_hold_the_port(echo: run_v2.Service) -> None:
