@@ -43,7 +43,7 @@ class Patience:
     """
 
     idle_instance_s: float = 900.0
-    unreached_instance_s: float = 5.0
+    unreached_instance_s: float = 10.0
     pending_s: float = 10.0
 
 

@@ -22,6 +22,7 @@ from runbook_lib.emulator.scaling import Bounds, bounds, divide
 AUTOSCALING = "https://cloud.google.com/run/docs/about-instance-autoscaling"
 CONCURRENCY = "https://cloud.google.com/run/docs/about-concurrency"
 MIN_INSTANCES = "https://cloud.google.com/run/docs/configuring/min-instances"
+WARNING = 400
 MAX_INSTANCES = "https://cloud.google.com/run/docs/configuring/max-instances"
 
 
@@ -31,9 +32,8 @@ def brisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("brisk")
     options = ["--state-dir", str(folder / "state")]
     catalogue = ["--catalogue", str(write_catalogue(folder))]
-    started = run_command(
-        "up", *options, "--json", "--idle-instance", "1", "--sample-period", "0.2", *catalogue
-    )
+    times = ["--idle-instance", "1", "--sample-period", "0.2"]
+    started = run_command("up", *options, "--json", *times, *catalogue)
     assert started.returncode == 0, started.stderr
     yield connect(json.loads(started.stdout))
     assert run_command("down", *options).returncode == 0
@@ -50,9 +50,8 @@ async def served_by(service: run_v2.Service, stack: AsyncExitStack) -> int:
 def metric_of(cloud: Cloud, service_id: str, state: str) -> int:
     """Return the newest number of instances in a state, over all revisions."""
     found = cloud.series("container/instance_count", service_id)
-    return sum(
-        series.points[0].value.int64_value for series in found if series.metric.labels["state"] == state
-    )
+    newest = [each.points[0] for each in found if each.metric.labels["state"] == state]
+    return sum(point.value.int64_value for point in newest)
 
 
 @pytest.mark.conformance(CONCURRENCY)
@@ -67,7 +66,7 @@ async def test_a_full_instance_is_joined_by_another_and_both_end_when_idle(brisk
         # A WebSocket counts for its whole life: nothing idles while one is open.
         assert sorted(brisk.pids("wide")) == sorted(pids)
     await asyncio.to_thread(eventually, lambda: brisk.pids("wide"), lambda left: left == [])
-    assert metric_of(brisk, "wide", "idle") == 0
+    await asyncio.to_thread(eventually, lambda: metric_of(brisk, "wide", "idle") == 0)
     again = httpx.get(made.uri, timeout=20).json()
     assert again["pid"] not in pids
 
@@ -105,21 +104,23 @@ async def test_a_request_waits_for_a_place_and_is_turned_away_after_ten_seconds(
     made = await asyncio.to_thread(
         cloud.deploy, "narrow", max_instance_request_concurrency=1, scaling={"max_instance_count": 1}
     )
-    async with httpx.AsyncClient(timeout=60) as client, AsyncExitStack() as stack:
-        loop = asyncio.get_running_loop()
-        first = asyncio.create_task(client.get(f"{made.uri}/sleep/0.5"))
-        await asyncio.to_thread(eventually, lambda: metric_of(cloud, "narrow", "active") == 1)
-        await served_by(made, stack)
-        assert (await first).status_code == 200
-        began = loop.time()
-        refused = await client.get(made.uri)
-        waited_s = loop.time() - began
+    async with httpx.AsyncClient(timeout=60) as client:
+        async with AsyncExitStack() as stack:
+            await served_by(made, stack)
+            waiting = asyncio.create_task(client.get(made.uri))
+            assert not (await asyncio.wait([waiting], timeout=0.3))[0]
+        assert (await waiting).status_code == 200
+        async with AsyncExitStack() as stack:
+            await served_by(made, stack)
+            began = asyncio.get_running_loop().time()
+            refused = await client.get(made.uri)
+            waited_s = asyncio.get_running_loop().time() - began
     assert (refused.status_code, refused.text) == (429, "Rate exceeded.")
     assert waited_s >= 10
     (entry,) = await asyncio.to_thread(
         eventually, lambda: cloud.entries('resource.labels.service_name="narrow" httpRequest.status=429')
     )
-    assert entry.severity.name == "WARNING"
+    assert entry.severity == WARNING
     assert entry.text_payload.startswith("The request was aborted because there was no available instance.")
     assert httpx.get(made.uri).status_code == 200
 
@@ -160,6 +161,20 @@ def test_a_minimum_is_restored_after_a_crash(brisk: Cloud) -> None:
     eventually(lambda: brisk.pids("restored"), lambda pids: pids and pid not in pids)
 
 
+def test_a_revision_that_lost_its_traffic_is_ended_and_starts_again_on_demand(brisk: Cloud) -> None:
+    made = brisk.deploy("rests", revision="rests-a")
+    pid = httpx.get(made.uri).json()["pid"]
+    made.template.revision = "rests-b"
+    made = brisk.update(made)
+    eventually(lambda: pid not in brisk.pids("rests"))
+
+    made.traffic = [run_v2.TrafficTarget(type_=PINNED, revision="rests-a", percent=100)]
+    made = brisk.update(made)
+    again = httpx.get(made.uri, timeout=20).json()
+    assert again["revision"] == "rests-a"
+    assert again["pid"] != pid
+
+
 def test_a_candidate_without_traffic_or_tag_is_still_warm_when_its_tag_comes(cloud: Cloud) -> None:
     made = cloud.deploy("linger", revision="linger-a")
     old = cloud.pids("linger")
@@ -176,12 +191,8 @@ def test_a_candidate_without_traffic_or_tag_is_still_warm_when_its_tag_comes(clo
 def test_the_time_limit_of_a_request_includes_the_start_of_its_instance(cloud: Cloud, tmp_path: Path) -> None:
     flag = tmp_path / "slow"
     script = f"test -e {flag} && sleep 20; exec $0 $1"
-    made = cloud.deploy(
-        "slow-start",
-        command=["/bin/sh", "-c", script],
-        args=[sys.executable, str(ECHO)],
-        timeout={"seconds": 1},
-    )
+    command = {"command": ["/bin/sh", "-c", script], "args": [sys.executable, str(ECHO)]}
+    made = cloud.deploy("slow-start", timeout={"seconds": 1}, **command)
     flag.touch()
     assert httpx.get(f"{made.uri}/crash").status_code == 503
     assert httpx.get(made.uri, timeout=20).status_code == 504
