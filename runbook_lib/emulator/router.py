@@ -122,12 +122,8 @@ class Router:
         try:
             # The time limit includes the wait for an instance, as the container contract says.
             async with asyncio.timeout(runtime.request_timeout_s), runtime.place() as instance:
-                exchange.instance_id = instance.id
                 self._disturbance.reached(runtime.id, instance)
-                answer = await self._exchange(request, instance, trace, exchange)
-                if exchange.note and instance.out_of_memory:
-                    exchange.note += f"\n{OUT_OF_MEMORY}"
-                return answer
+                return await self._exchange(request, instance, trace, exchange)
         except NotStartable:
             exchange.note = NOT_STARTED
             return plain_answer(exchange, 503, "Service Unavailable")
@@ -142,8 +138,16 @@ class Router:
     async def _exchange(
         self, request: web.BaseRequest, instance: Instance, trace: TraceContext, exchange: Exchange
     ) -> web.StreamResponse:
+        exchange.instance_id = instance.id
         if is_upgrade(request):
-            return await tunnel(request, instance.port, trace, exchange)
+            answer = await tunnel(request, instance.port, trace, exchange)
+        else:
+            answer = await forward_http(self._client(), request, instance.port, trace, exchange)
+        if exchange.note and instance.out_of_memory:
+            exchange.note += f"\n{OUT_OF_MEMORY}"
+        return answer
+
+    def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -151,7 +155,7 @@ class Router:
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
             )
-        return await forward_http(self._session, request, instance.port, trace, exchange)
+        return self._session
 
     def _record(
         self,
