@@ -33,6 +33,9 @@ LogDelay = Annotated[float, typer.Option(min=0, help="Seconds until a log entry 
 LogReadQuota = Annotated[
     int, typer.Option(min=0, help="Log reads a minute for each project, as on Google Cloud; 0: any number.")
 ]
+IdleInstance = Annotated[
+    float, typer.Option(min=0.1, help="Seconds without a request after which a spare instance ends.")
+]
 Seed = Annotated[int | None, typer.Option(help="Makes the traffic split repeatable.")]
 
 
@@ -44,6 +47,7 @@ def up(
     sample_period: SamplePeriod = 1.0,
     metric_lag: MetricLag = None,
     idle_timeout: IdleTimeout = 1800.0,
+    idle_instance: IdleInstance = 900.0,
     seed: Seed = None,
     log_delay: LogDelay = 0.3,
     log_read_quota: LogReadQuota = 60,
@@ -51,6 +55,7 @@ def up(
     """Start the emulator in the background, or find the one that runs."""
     options = ["--sample-period", str(sample_period), "--idle-timeout", str(idle_timeout)]
     options += ["--log-delay", str(log_delay), "--log-read-quota", str(log_read_quota)]
+    options += ["--idle-instance", str(idle_instance)]
     options += ["--catalogue", str(catalogue.resolve())] if catalogue else []
     options += ["--metric-lag", str(metric_lag)] if metric_lag is not None else []
     options += ["--seed", str(seed)] if seed is not None else []
@@ -102,12 +107,14 @@ def serve(
     sample_period: SamplePeriod = 1.0,
     metric_lag: MetricLag = None,
     idle_timeout: IdleTimeout = 1800.0,
+    idle_instance: IdleInstance = 900.0,
     seed: Seed = None,
     log_delay: LogDelay = 0.3,
     log_read_quota: LogReadQuota = 60,
 ) -> None:
     """Run the emulator in the foreground."""
     # Imported late: the Google and gRPC stacks take a second that the other commands need not wait.
+    from .instance import Patience
     from .server import Settings
     from .serving import ServeError, serve_until_stopped
 
@@ -115,6 +122,7 @@ def serve(
         sample_period_s=sample_period,
         metric_lag_s=metric_lag,
         idle_timeout_s=idle_timeout,
+        patience=Patience(idle_instance_s=idle_instance),
         seed=seed,
         log_delay_s=log_delay,
         log_reads_per_minute=log_read_quota,

@@ -1,65 +1,16 @@
-"""Faults by name: which are switched on, and what each does to an API call or to a log entry."""
+"""Faults by name: which are on, and what each does to a call, a log entry, a stream or an instance."""
 
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import grpc
-
 from .errors import ApiError, invalid, not_found
+from .fault import CALL_FAULTS, DROP, DUPLICATE, KILL, LATE, LOG_FAULTS, SLOW, STATUSES, Fault, read_fault
 from .log_store import LogSink
+from .names import RevisionId
 from .wire import Message, Method
-
-STATUSES = {
-    code.name: code
-    for code in (
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-    )
-}
-SLOW, LATE, DUPLICATE, DISORDER = "slow", "late-logs", "duplicate-logs", "out-of-order-logs"
-NAMES = (*STATUSES, SLOW, LATE, DUPLICATE, DISORDER)
-_LOG_FAULTS = (LATE, DUPLICATE, DISORDER)
-
-
-@dataclass(kw_only=True)
-class Fault:
-    """One fault that is switched on.
-
-    Attributes:
-        method: Pattern of the methods it hits, such as `Services.*`; log faults hit entries instead.
-        rate: Share of calls or entries that it hits, 0 to 1.
-        seconds: How long it lasts; None until it is cleared.
-        delay_s: How long a slow call or a late entry takes (out of order: at most).
-        hits: Calls or entries hit so far.
-    """
-
-    name: str
-    method: str = "*"
-    rate: float = 1.0
-    seconds: float | None = None
-    delay_s: float = 2.0
-    seed: int = 0
-    hits: int = 0
-    until_s: float = field(default=float("inf"), repr=False)
-    rng: random.Random = field(default_factory=random.Random, repr=False)
-
-    def strikes(self) -> bool:
-        """Draw whether it hits this time, and count it."""
-        hit = self.rng.random() < self.rate
-        self.hits += hit
-        return hit
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        shown = ("name", "method", "rate", "seconds", "delay_s", "seed", "hits")
-        return {key: getattr(self, key) for key in shown}
 
 
 class FaultBoard:
@@ -74,6 +25,11 @@ class FaultBoard:
         self._methods = methods
         self._now_s = now_s
         self._faults: list[Fault] = []
+        self._told: list[Callable[[Fault], None]] = []
+
+    def on_add(self, tell: Callable[[Fault], None]) -> None:
+        """Have a function told of each fault that is switched on from now."""
+        self._told.append(tell)
 
     def add(self, document: dict[str, Any]) -> Fault:
         """Switch a fault on, from its JSON form.
@@ -81,13 +37,15 @@ class FaultBoard:
         Raises:
             ApiError: INVALID_ARGUMENT that names the field and what is allowed.
         """
-        fault = _parsed(document)
+        fault = read_fault(document)
         names = sorted(short_name(method) for method in self._methods())
-        if not any(fnmatchcase(name, fault.method) for name in names):
+        if fault.method and not any(fault.hits_method(name) for name in names):
             raise invalid("method", f"'{fault.method}' fits none of {', '.join(names)}")
         fault.rng = random.Random(fault.seed)
         fault.until_s = self._now_s() + fault.seconds if fault.seconds else float("inf")
         self._faults.append(fault)
+        for tell in self._told:
+            tell(fault)
         return fault
 
     def active(self) -> list[Fault]:
@@ -95,6 +53,10 @@ class FaultBoard:
         now_s = self._now_s()
         self._faults = [fault for fault in self._faults if fault.until_s > now_s]
         return list(self._faults)
+
+    def is_on(self, fault: Fault) -> bool:
+        """Say whether a fault is still switched on."""
+        return fault in self.active()
 
     def clear(self, name: str = "") -> None:
         """Switch faults off: those of a name, or all.
@@ -115,18 +77,43 @@ class FaultBoard:
         """
         name = short_name(method)
         for fault in self.active():
-            if fault.name in _LOG_FAULTS or not fnmatchcase(name, fault.method) or not fault.strikes():
+            if fault.name not in CALL_FAULTS or not fault.hits_method(name) or not fault.strikes():
                 continue
             if fault.name == SLOW:
                 await asyncio.sleep(fault.delay_s)
             else:
                 raise ApiError(STATUSES[fault.name], f"{name}: fault {fault.name} is switched on")
 
+    def stream_end_s(self, method: Method) -> float | None:
+        """Return how many seconds an API stream that begins now may last; None if no fault drops it."""
+        for fault in self.active():
+            if fault.name == DROP and fault.hits_method(short_name(method)) and fault.strikes():
+                return fault.delay_s
+        return None
+
+    def on_stream(self, revision: RevisionId) -> Fault | None:
+        """Return the fault that drops a connection to a revision which is established now, or None.
+
+        A connection that ends by itself before its time is no hit, so the caller counts.
+        """
+        return next((fault for fault in self._hitting(DROP, revision) if fault.drawn()), None)
+
+    def on_request(self, revision: RevisionId) -> Fault | None:
+        """Return the fault that kills the instance which a request has reached, or None."""
+        return next((fault for fault in self._hitting(KILL, revision) if fault.drawn()), None)
+
+    def _hitting(self, name: str, revision: RevisionId) -> Iterator[Fault]:
+        # Asked twice for each request: without any fault this must cost nothing.
+        if self._faults:
+            yield from (
+                fault for fault in self.active() if fault.name == name and fault.hits_revision(revision)
+            )
+
     def on_entry(self) -> tuple[float, bool]:
         """Return how late the next log entry comes (in s) and whether it comes twice."""
         delay_s, twice = 0.0, False
         for fault in self.active():
-            if fault.name not in _LOG_FAULTS or not fault.strikes():
+            if fault.name not in LOG_FAULTS or not fault.strikes():
                 continue
             if fault.name == DUPLICATE:
                 twice = True
@@ -171,23 +158,3 @@ class LogIntake:
 def short_name(method: Method) -> str:
     """Return a method's name as faults give it, such as `Services.GetService`."""
     return f"{method.service.rsplit('.', 1)[-1]}.{method.name}"
-
-
-def _parsed(document: dict[str, Any]) -> Fault:
-    kinds = {
-        "name": str, "method": str, "rate": (int, float), "seconds": (int, float),
-        "delay_s": (int, float), "seed": int,
-    }  # fmt: skip
-    for key, value in document.items():
-        if key not in kinds:
-            raise invalid(key, f"is no field of a fault: allowed are {', '.join(kinds)}")
-        if isinstance(value, bool) or not isinstance(value, kinds[key]):  # type: ignore[arg-type]
-            raise invalid(key, f"{value!r} has the wrong type")
-    if document.get("name") not in NAMES:
-        raise invalid("name", f"'{document.get('name')}' is none of {', '.join(NAMES)}")
-    if not 0 < document.get("rate", 1) <= 1:
-        raise invalid("rate", f"{document['rate']} is not above 0 and at most 1")
-    for key in ("seconds", "delay_s"):
-        if document.get(key, 1) <= 0:
-            raise invalid(key, f"{document[key]} is not above 0")
-    return Fault(**document)

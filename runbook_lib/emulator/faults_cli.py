@@ -13,14 +13,18 @@ from .cli_options import DEFAULT_DIR, StateDir, could_not, require_running
 _TIMEOUT_S = 10.0
 
 faults_app = typer.Typer(
-    help="Faults by name: refused, slow or disturbed calls and logs.", no_args_is_help=True
+    help="Faults by name: refused or slow calls, disturbed logs, dropped streams, killed instances.\n\n"
+    "The four statuses and slow hit API calls, chosen by --method. drop-stream cuts WebSockets and streamed "
+    "answers (--target, a service or revision) and API streams (--method) --delay seconds after they began. "
+    "kill-instance kills the instance that a request to --target has reached. The rest hit log entries.",
+    no_args_is_help=True,
 )
 
 Name = Annotated[
     str,
     typer.Argument(
         help="UNAVAILABLE, RESOURCE_EXHAUSTED, PERMISSION_DENIED, DEADLINE_EXCEEDED, slow, late-logs, "
-        "duplicate-logs or out-of-order-logs."
+        "duplicate-logs, out-of-order-logs, drop-stream or kill-instance."
     ),
 ]
 
@@ -29,17 +33,35 @@ Name = Annotated[
 def add(
     name: Name,
     state_dir: StateDir = DEFAULT_DIR,
-    method: Annotated[str, typer.Option(help="Methods that it hits, such as 'Services.*'.")] = "*",
-    rate: Annotated[float, typer.Option(help="Share of calls or entries that it hits, 0 to 1.")] = 1.0,
+    method: Annotated[
+        str | None, typer.Option(help="API methods that it hits, such as 'Services.*'; all if left out.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Services or revisions whose requests drop-stream and kill-instance hit, such as "
+            "'backend-service' or 'backend-service-00002-*'; all if left out."
+        ),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(help="Share of calls, entries, streams or requests that it hits, 0 to 1.")
+    ] = 1.0,
     seconds: Annotated[
         float | None, typer.Option(help="How long it lasts; until cleared if left out.")
     ] = None,
-    delay: Annotated[float, typer.Option(help="Seconds that slow calls and late entries take.")] = 2.0,
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that slow calls and late entries take, that a stream lasts before it is dropped, "
+            "or that an instance lives on after the request; 2 if left out, for kill-instance none."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Makes the choice of what it hits repeatable.")] = 0,
 ) -> None:
     """Switch a fault on."""
-    document = {"name": name, "method": method, "rate": rate, "delay_s": delay, "seed": seed}
-    _show([_ask(state_dir, "POST", document | ({"seconds": seconds} if seconds is not None else {}))])
+    given = {"method": method, "target": target, "seconds": seconds, "delay_s": delay}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    _show([_ask(state_dir, "POST", {"name": name, "rate": rate, "seed": seed, **chosen})])
 
 
 @faults_app.command("list")
@@ -73,7 +95,8 @@ def _ask(state_dir: Any, verb: str, document: dict[str, Any] | None = None, quer
 def _show(faults: list[dict[str, Any]]) -> None:
     for fault in faults:
         lasts = f" for {fault['seconds']:g} s" if fault["seconds"] else ""
-        where = f"{fault['name']} on {fault['method']}, rate {fault['rate']:g}{lasts}"
-        typer.echo(f"{where}, {fault['hits']} hits so far")
+        requests = f"requests to {fault['target']}" if fault["target"] else ""
+        hit = " and ".join(filter(None, (fault["method"], requests)))
+        typer.echo(f"{fault['name']} on {hit}, rate {fault['rate']:g}{lasts}, {fault['hits']} hits so far")
     if not faults:
         typer.echo("no fault is on")

@@ -1,6 +1,6 @@
 """Forwards one HTTP request to an instance and streams the answer back, unchanged."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -10,18 +10,36 @@ from yarl import URL
 
 from .trace import HOP_BY_HOP, TraceContext, forwarded_headers
 
+MALFORMED = (
+    "The request failed because either the HTTP response was malformed or connection to the instance had an "
+    "error. Additional troubleshooting documentation can be found at: "
+    "https://cloud.google.com/run/docs/troubleshooting#malformed-response-or-connection-error"
+)
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
 @dataclass(kw_only=True)
 class Exchange:
-    """What is known of a request so far; `status` is 0 until an answer has begun."""
+    """What is known of a request so far.
+
+    Attributes:
+        status: 0 until an answer has begun.
+        note: What the platform has to say about it in the log.
+        on_established: Called once the instance's answer has begun.
+    """
 
     status: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
     instance_id: str = ""
     note: str = ""
+    on_established: Callable[[], None] | None = None
+
+    def begin(self, status: int) -> None:
+        """Note that the instance's answer has begun."""
+        self.status = status
+        if self.on_established:
+            self.on_established()
 
 
 async def forward_http(
@@ -44,8 +62,8 @@ async def forward_http(
             skip_auto_headers=_NOT_ADDED,
         ) as answer:
             return await _stream_back(request, answer, exchange)
-    except (aiohttp.ClientError, ConnectionError) as error:
-        return await _broken(request, exchange, error)
+    except (aiohttp.ClientError, ConnectionError):
+        return await _broken(request, exchange)
 
 
 def plain_answer(exchange: Exchange, status: int, text: str) -> web.Response:
@@ -67,7 +85,7 @@ async def _stream_back(
     kept = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers)
     headers = CIMultiDict((name, value) for name, value in kept if name.lower() not in HOP_BY_HOP)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
-    exchange.status = answer.status
+    exchange.begin(answer.status)
     await response.prepare(request)
     async for chunk in answer.content.iter_any():
         exchange.response_bytes += len(chunk)
@@ -76,11 +94,8 @@ async def _stream_back(
     return response
 
 
-async def _broken(request: web.BaseRequest, exchange: Exchange, error: Exception) -> web.StreamResponse:
-    exchange.note = (
-        "The request failed because either the HTTP response was malformed or connection to the instance "
-        f"had an error ({type(error).__name__})."
-    )
+async def _broken(request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+    exchange.note = MALFORMED
     if exchange.status and request.transport is not None:
         # The answer has begun: the only honest end is to break the client's connection as ours broke.
         request.transport.abort()

@@ -1,4 +1,7 @@
-"""One container instance: a process group that is started, probed, listened to and ended."""
+"""One container instance: a process group that is started, probed, listened to and ended.
+
+Source: https://cloud.google.com/run/docs/container-contract#lifecycle
+"""
 
 import asyncio
 import contextlib
@@ -8,24 +11,40 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import aiohttp
-
-from .container import Container, StartupProbe
+from .container import Container, Probe
 from .names import RevisionId
 from .output import OutputPipe
 from .platform_log import STDERR, STDOUT, PlatformLog
+from .probing import Prober
 from .reaper import GRACE_S, Reaper, kill_group
 
-_RETRY_S = 0.02
 _PORTS = (20_000, 32_000)
 _LAST_WORDS_S = 2.0
+_MIB = 1024 * 1024
 
 
 class StartFailed(Exception):
     """The process ended, or did not answer its probe in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long things may last before the platform acts.
+
+    Attributes:
+        idle_instance_s: Time without a request after which an instance ends; on Cloud Run up to 15 minutes.
+        unreached_instance_s: The same where neither traffic nor a tag leads to the revision. Cloud Run does
+            not tell the two apart, but one machine that rehearses many revisions cannot keep them all; this
+            long, so that the tag which follows a deployment still finds its candidate warm.
+        pending_s: Least time for which a request waits when every instance is full.
+    """
+
+    idle_instance_s: float = 900.0
+    unreached_instance_s: float = 10.0
+    pending_s: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +53,7 @@ class Surroundings:
 
     log: PlatformLog
     reaper: Reaper
+    patience: Patience
 
 
 class Instance:
@@ -43,6 +63,8 @@ class Instance:
         id: Instance id as it appears in log labels.
         port: Port that the process was told to listen on.
         active: Requests and connections under way.
+        last_active_s: When the last of them began or ended, on the monotonic clock.
+        out_of_memory: Whether it was ended because it used more memory than it may.
     """
 
     def __init__(self, revision: RevisionId, container: Container, surroundings: Surroundings) -> None:
@@ -50,6 +72,7 @@ class Instance:
         self.port = _free_port()
         self.active = 0
         self.last_active_s = time.monotonic()
+        self.out_of_memory = False
         self._revision = revision
         self._container = container
         self._log = surroundings.log
@@ -57,8 +80,7 @@ class Instance:
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._stopping = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._condemned = False
 
     @property
     def pid(self) -> int | None:
@@ -73,7 +95,7 @@ class Instance:
     @property
     def accepting(self) -> bool:
         """Whether new requests may be sent to it."""
-        return self.alive and not self._stopping
+        return self.alive and not self._stopping and not self._condemned
 
     async def start(self, on_exit: Callable[["Instance"], None]) -> float:
         """Start the process and wait until its probe succeeds; return the time that took in seconds.
@@ -93,26 +115,41 @@ class Instance:
             if self.pid is not None:
                 kill_group(self.pid)
             raise
-        kind = self._container.probe.kind
-        self._system(f"{self._probe_name(kind)} succeeded after {attempts} attempt(s) for {self._where()}.")
+        self._system(self._prober(self._container.startup).success_text(attempts))
+        self._watch_liveness(watcher)
         return time.perf_counter() - began
 
-    @contextlib.contextmanager
-    def serving(self) -> Iterator[None]:
-        """Count a request or connection as active while it lasts."""
+    def take(self) -> None:
+        """Count a request or connection that begins."""
         self.active += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self.active -= 1
-            self.last_active_s = time.monotonic()
-            if self.active == 0:
-                self._idle.set()
+        self.last_active_s = time.monotonic()
 
-    async def drain(self) -> None:
-        """Wait until the last request has ended."""
-        await self._idle.wait()
+    def release(self) -> None:
+        """Count a request or connection that has ended."""
+        self.active -= 1
+        self.last_active_s = time.monotonic()
+
+    def kill(self) -> None:
+        """End the whole process group at once, with whatever it is serving."""
+        if self.alive and self.pid is not None:
+            self._condemned = True
+            kill_group(self.pid)
+
+    def kill_for_memory(self, used_bytes: float) -> None:
+        """End it for using more memory than its limit, in Cloud Run's words.
+
+        Source: https://cloud.google.com/run/docs/configuring/services/memory-limits
+        """
+        if not self.accepting:
+            return
+        limit_mib = self._container.memory_limit_bytes / _MIB
+        self._system(
+            f"Memory limit of {limit_mib:.0f} MiB exceeded with {used_bytes / _MIB:.0f} MiB used. Consider "
+            "increasing the memory limit, see https://cloud.google.com/run/docs/configuring/memory-limits",
+            "ERROR",
+        )
+        self.out_of_memory = True
+        self.kill()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """End the process as Cloud Run does: SIGTERM, a grace period, SIGKILL."""
@@ -178,70 +215,36 @@ class Instance:
             self._system(f"Container called exit({code}).", "WARNING")
 
     async def _become_ready(self, watcher: asyncio.Task[None]) -> int:
-        probing = asyncio.create_task(self._probe(self._container.probe))
+        prober = self._prober(self._container.startup)
+        probing = asyncio.create_task(prober.attempts_until_success())
         await asyncio.wait([probing, watcher], return_when=asyncio.FIRST_COMPLETED)
-        if not probing.done():
-            probing.cancel()
-            raise StartFailed(self._failure(1, "the container exited"))
-        attempts = probing.result()
+        exited = not probing.done()
+        probing.cancel()
+        attempts = None if exited else probing.result()
         if attempts is None:
-            raise StartFailed(self._failure(self._container.probe.failure_threshold, "no answer in time"))
+            failures = 1 if exited else self._container.startup.failure_threshold
+            raise StartFailed(prober.failure_text(failures, "The instance was not started."))
         return attempts
 
-    async def _probe(self, probe: StartupProbe) -> int | None:
-        """Return the number of the attempt that succeeded, or None."""
-        await asyncio.sleep(probe.initial_delay_s)
-        for attempt in range(1, probe.failure_threshold + 1):
-            next_at = time.monotonic() + probe.period_s
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(probe.timeout_s):
-                    if await self._attempt(probe):
-                        return attempt
-            if attempt < probe.failure_threshold:
-                await asyncio.sleep(max(0.0, next_at - time.monotonic()))
-        return None
+    def _watch_liveness(self, watcher: asyncio.Task[None]) -> None:
+        if self._container.liveness is not None:
+            probing = asyncio.create_task(self._kill_when_not_live(self._prober(self._container.liveness)))
+            watcher.add_done_callback(lambda _: probing.cancel())
 
-    async def _attempt(self, probe: StartupProbe) -> bool:
-        """Probe until there is an answer: a port that refuses is not up yet, which is no answer."""
-        while True:
-            try:
-                return await (
-                    _tcp(self.port) if probe.http_path is None else _http(self.port, probe.http_path)
-                )
-            except (OSError, aiohttp.ClientError):
-                await asyncio.sleep(_RETRY_S)
+    async def _kill_when_not_live(self, prober: Prober) -> None:
+        """SIGKILL at once, as documented for this probe alone: requests under way end with 503."""
+        await prober.until_failure()
+        failures = self._container.liveness.failure_threshold if self._container.liveness else 0
+        if self.accepting:
+            self._system(prober.failure_text(failures, "The instance has been shut down."), "ERROR")
+            self.kill()
 
-    def _failure(self, attempts: int, reason: str) -> str:
-        name = self._probe_name(self._container.probe.kind)
-        return (
-            f"{name} failed {attempts} time(s) consecutively for {self._where()} ({reason}). "
-            "The instance was not started."
-        )
-
-    def _probe_name(self, kind: str) -> str:
-        return f"STARTUP {kind} probe"
-
-    def _where(self) -> str:
-        path = self._container.probe.http_path
-        target = f'container "{self._revision.service}-1" on port {self._container.port}'
-        return target if path is None else f'{target} path "{path}"'
+    def _prober(self, probe: Probe) -> Prober:
+        subject = f'container "{self._revision.service}-1" on port {self._container.port}'
+        return Prober(probe, self.port, subject)
 
     def _system(self, text: str, severity: str = "INFO") -> None:
         self._log.system(self._revision, text, severity, self.id)
-
-
-async def _tcp(port: int) -> bool:
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.close()
-    return True
-
-
-async def _http(port: int, path: str) -> bool:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{port}{path}", allow_redirects=False) as answer,
-    ):
-        return 200 <= answer.status < 400
 
 
 def _free_port() -> int:

@@ -20,6 +20,7 @@ from .operations import Operation
 from .platform_log import PlatformLog
 from .router import Router
 from .runtime import NotStartable, RevisionRuntime
+from .scaling import bounds
 from .state import FAILED, RECONCILING, SUCCEEDED, Revision, RunState, Service, condition, set_condition
 from .traffic import by_tag, resolve_traffic
 from .wire import Message
@@ -92,7 +93,7 @@ class Reconciler:
         """Start the revision's first instance; return what kept it from becoming ready."""
         image = service.message.template.containers[0].image
         try:
-            await revision.runtime.instance()
+            await revision.runtime.start_first()
         except NotStartable:
             error = _start_error(revision, image)
             self._mark_revision(revision, error)
@@ -107,13 +108,13 @@ class Reconciler:
         try:
             statuses = resolve_traffic(service)
         except ApiError as error:
-            self._end_unreached(service)
+            self._limit_instances(service)
             return error
         await self._open_tags(service, statuses)
         del service.message.traffic_statuses[:]
         service.message.traffic_statuses.extend(statuses)
         await self._close_tags(service, {status.tag for status in statuses})
-        self._end_unreached(service)
+        self._limit_instances(service)
         return None
 
     async def _open_tags(self, service: Service, statuses: list[Message]) -> None:
@@ -127,16 +128,12 @@ class Reconciler:
         for tag in set(service.tag_listeners) - wanted:
             await service.tag_listeners.pop(tag).close()
 
-    def _end_unreached(self, service: Service) -> None:
-        """Let go of the instances of revisions that neither traffic nor a tag leads to."""
-        reached = {s.revision for s in service.message.traffic_statuses if s.percent > 0 or s.tag}
+    def _limit_instances(self, service: Service) -> None:
+        """Tell each revision how many instances it keeps and may have, and whether anything leads to it."""
         for name, revision in service.revisions.items():
-            active = name in reached
-            if active:
-                revision.runtime.keep()
-            else:
-                revision.runtime.retire()
-            self._mark_active(revision, active)
+            limits = bounds(service.message, revision.message, name)
+            revision.runtime.limit(limits)
+            self._mark_active(revision, limits.reached)
 
     def _conclude(self, service: Service, error: ApiError | None) -> None:
         now, message = self._p.state.now_ns(), service.message

@@ -8,17 +8,35 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
+from .disturbance import Disturbance, Stream
+from .faults import FaultBoard
 from .http_proxy import Exchange, forward_http, plain_answer
 from .instance import Instance
 from .metric_usage import Place, UsageMeter
 from .names import RevisionId
 from .platform_log import PlatformLog, RequestRecord
-from .runtime import NotStartable, Pick, RevisionRuntime
+from .runtime import NoRoom, NotStartable, Pick, RevisionRuntime
 from .trace import TraceContext, read_trace
 from .websocket_tunnel import is_upgrade, tunnel
 
 CLIENT_CLOSED_REQUEST = 499
 HOST = "127.0.0.1"
+# What Cloud Run's request log says, in its own words: users search for these sentences.
+NOT_STARTED = "The request failed because the instance could not start successfully."
+NO_INSTANCE = (
+    "The request was aborted because there was no available instance. Additional troubleshooting "
+    "documentation can be found at: https://cloud.google.com/run/docs/troubleshooting#abort-request"
+)
+OUT_OF_MEMORY = (
+    "While handling this request, the container instance was found to be using too much memory and was "
+    "terminated. This is likely to cause a new container instance to be used for the next request to this "
+    "revision. If you see this message frequently, you may have a memory leak in your code or may need more "
+    "memory. Consider creating a new revision with more memory."
+)
+TIMED_OUT = (
+    "The request has been terminated because it has reached the maximum request timeout. To change this "
+    "limit, see https://cloud.google.com/run/docs/configuring/request-timeout"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +62,12 @@ class Router:
         under_way: Requests and connections in progress.
     """
 
-    def __init__(self, log: PlatformLog, usage: UsageMeter, touch: Callable[[], None]) -> None:
+    def __init__(
+        self, log: PlatformLog, usage: UsageMeter, faults: FaultBoard, touch: Callable[[], None]
+    ) -> None:
         self._log = log
         self._usage = usage
+        self._disturbance = Disturbance(faults)
         self._touch = touch
         self._session: aiohttp.ClientSession | None = None
         self.under_way = 0
@@ -95,25 +116,39 @@ class Router:
     async def _forward(
         self, request: web.BaseRequest, runtime: RevisionRuntime, trace: TraceContext, exchange: Exchange
     ) -> web.StreamResponse:
+        stream = Stream(revision=runtime.id, transport=request.transport)
+        exchange.on_established = lambda: self._disturbance.opened(stream)
         try:
-            instance = await runtime.instance()
-        except NotStartable:
-            exchange.note = "The request was aborted because there was no available instance."
-            return plain_answer(exchange, 503, "Service Unavailable")
-        place = Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
-        with instance.serving(), self._usage.busy(place):
-            exchange.instance_id = instance.id
-            try:
-                async with asyncio.timeout(runtime.request_timeout_s):
+            # The time limit includes the wait for an instance, as the container contract says.
+            async with asyncio.timeout(runtime.request_timeout_s), runtime.place() as instance:
+                self._disturbance.reached(runtime.id, instance)
+                place = Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
+                with self._usage.busy(place):
                     return await self._exchange(request, instance, trace, exchange)
-            except TimeoutError:
-                return await _timed_out(request, exchange)
+        except NotStartable:
+            exchange.note = NOT_STARTED
+            return plain_answer(exchange, 503, "Service Unavailable")
+        except NoRoom:
+            exchange.note = NO_INSTANCE
+            return plain_answer(exchange, 429, "Rate exceeded.")
+        except TimeoutError:
+            return await _timed_out(request, exchange)
+        finally:
+            self._disturbance.closed(stream)
 
     async def _exchange(
         self, request: web.BaseRequest, instance: Instance, trace: TraceContext, exchange: Exchange
     ) -> web.StreamResponse:
+        exchange.instance_id = instance.id
         if is_upgrade(request):
-            return await tunnel(request, instance.port, trace, exchange)
+            answer = await tunnel(request, instance.port, trace, exchange)
+        else:
+            answer = await forward_http(self._client(), request, instance.port, trace, exchange)
+        if exchange.note and instance.out_of_memory:
+            exchange.note += f"\n{OUT_OF_MEMORY}"
+        return answer
+
+    def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -121,7 +156,7 @@ class Router:
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
             )
-        return await forward_http(self._session, request, instance.port, trace, exchange)
+        return self._session
 
     def _record(
         self,
@@ -136,7 +171,7 @@ class Router:
 
 
 async def _timed_out(request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
-    exchange.note = "The request has been terminated because it has reached the maximum request timeout."
+    exchange.note = TIMED_OUT
     if exchange.status:
         if request.transport is not None:
             request.transport.abort()

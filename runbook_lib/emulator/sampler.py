@@ -1,4 +1,4 @@
-"""Measures the revision processes at a steady period and closes the metrics' window."""
+"""Measures the revision processes at a steady period, ends those above their memory, closes the window."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from .state import RunState
 
 
 class Sampler:
-    """Writes memory, CPU, use and instance counts into the metric store."""
+    """Writes memory, CPU, use and instance counts into the metric store, and holds instances to their memory."""
 
     def __init__(self, state: RunState, metrics: MetricStore, usage: UsageMeter, now_ns: NowNs) -> None:
         self._state = state
@@ -38,7 +38,7 @@ class Sampler:
         now_ns = self._now_ns()
         busy_cpus = self._cpu.ratios(each.pid for each in self._instances() if each.pid is not None)
         self._usage.sample(self._places())
-        for runtime in self._runtimes():
+        for runtime in self._state.runtimes():
             self._measure(runtime, groups, now_ns)
             self._measure_cpu(runtime, busy_cpus)
         self._metrics.close_window(now_ns)
@@ -49,10 +49,14 @@ class Sampler:
         states = {"active": 0, "idle": 0}
         for instance in runtime.instances:
             states["active" if instance.active else "idle"] += 1
-            rss_bytes = group_rss_bytes.get(instance.pid or 0)
-            if rss_bytes:
-                ratio = rss_bytes / runtime.container.memory_limit_bytes
-                self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, ratio)
+            used_bytes: float = group_rss_bytes.get(instance.pid or 0, 0)
+            limit_bytes = runtime.container.memory_limit_bytes
+            if used_bytes > limit_bytes:
+                used_bytes = _group_pss_bytes(instance.pid or 0)
+            if used_bytes:
+                self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, used_bytes / limit_bytes)
+            if used_bytes > limit_bytes:
+                instance.kill_for_memory(used_bytes)
         for state, count in states.items():
             self._metrics.gauge(INSTANCE_COUNT, runtime.id, count, {"state": state}, now_ns)
 
@@ -63,16 +67,12 @@ class Sampler:
                 self._metrics.observe(CPU_UTILIZATIONS, runtime.id, ratio)
 
     def _places(self) -> Iterator[Place]:
-        for runtime in self._runtimes():
+        for runtime in self._state.runtimes():
             for instance in runtime.instances:
                 yield Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
 
-    def _runtimes(self) -> Iterator[RevisionRuntime]:
-        for service in self._state.services.values():
-            yield from (revision.runtime for revision in service.revisions.values())
-
     def _instances(self) -> Iterator[Instance]:
-        for runtime in self._runtimes():
+        for runtime in self._state.runtimes():
             yield from runtime.instances
 
 
@@ -87,3 +87,17 @@ def _group_rss_bytes(instances: Iterable[Instance]) -> dict[int, int]:
             if group in totals:
                 totals[group] += psutil.Process(pid).memory_info().rss
     return totals
+
+
+def _group_pss_bytes(group: int) -> int:
+    """Return a group's memory with each shared page counted once, as a container's limit does; slow, so rare.
+
+    A sum of resident memory counts the pages that a server's forked workers share once for each of them.
+    """
+    total = 0
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if os.getpgid(pid) == group:
+                memory = psutil.Process(pid).memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
+    return total

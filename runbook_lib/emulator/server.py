@@ -6,17 +6,18 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 from aiohttp import web
 
+from .autoscaler import Autoscaler
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
 from .faults import FaultBoard, LogIntake
 from .faults_http import add_fault_routes
-from .instance import Surroundings
+from .instance import Patience, Surroundings
 from .knative_api import KnativeFace, service_usage
 from .log_quota import DEFAULT_PER_MINUTE, ReadQuota
 from .log_store import DEFAULT_LIMIT, LogStore
@@ -57,6 +58,7 @@ class Settings:
     sample_period_s: float = 1.0
     metric_lag_s: float | None = None
     idle_timeout_s: float = 1800.0
+    patience: Patience = field(default_factory=Patience)
     grpc_port: int = 0
     http_port: int = 0
     seed: int | None = None
@@ -95,13 +97,13 @@ class Emulator:
         quota = ReadQuota(settings.log_reads_per_minute, time.monotonic)
         log = PlatformLog(intake, now_ns)
         usage = UsageMeter(self._metrics)
-        self._router = Router(log, usage, self._touch)
+        self._router = Router(log, usage, self._faults, self._touch)
         operations = OperationsApi()
         self._services = ServicesApi(
             Platform(
                 state=self._state,
                 catalogue=catalogue,
-                surroundings=Surroundings(log=log, reaper=self._reaper),
+                surroundings=Surroundings(log=log, reaper=self._reaper, patience=settings.patience),
                 log=log,
                 metrics=self._metrics,
                 router=self._router,
@@ -118,6 +120,7 @@ class Emulator:
             DescriptorsApi(self._metrics, settings.sampling),
         ]
         self._sampler = Sampler(self._state, self._metrics, usage, now_ns)
+        self._autoscaler = Autoscaler(self._state)
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:
@@ -125,10 +128,12 @@ class Emulator:
         grpc_server, grpc_address = await self._start_grpc()
         http_runner, http_address = await self._start_http()
         sampling = asyncio.create_task(self._sampler.run(self._settings.sample_period_s))
+        scaling = asyncio.create_task(self._autoscaler.run())
         try:
             yield Addresses(grpc=grpc_address, http=http_address)
         finally:
             sampling.cancel()
+            scaling.cancel()
             await self._services.close(GRACE_S)
             await self._router.close()
             await grpc_server.stop(grace=0.2)
@@ -165,7 +170,8 @@ class Emulator:
         server = grpc.aio.server(
             options=[("grpc.max_send_message_length", _UNLIMITED), ("grpc.so_reuseport", 0)]
         )
-        server.add_generic_rpc_handlers(tuple(grpc_handlers(self.methods(), self._before)))
+        handlers = grpc_handlers(self.methods(), self._before, self._faults.stream_end_s)
+        server.add_generic_rpc_handlers(tuple(handlers))
         port = server.add_insecure_port(f"{HOST}:{self._settings.grpc_port}")
         await server.start()
         return server, f"{HOST}:{port}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from google.cloud import run_v2
@@ -77,6 +78,11 @@ class RunState:
         """Return the services of a project's region, by name."""
         prefix = f"{place}/services/"
         return [service for name, service in sorted(self.services.items()) if name.startswith(prefix)]
+
+    def runtimes(self) -> Iterator[RevisionRuntime]:
+        """Yield the running side of every revision."""
+        for service in self.services.values():
+            yield from (revision.runtime for revision in service.revisions.values())
 
     def touch(self, message: Message) -> None:
         """Note a change: new etag, new update time."""

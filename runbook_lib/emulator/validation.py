@@ -5,7 +5,7 @@ from typing import Any
 from google.api.launch_stage_pb2 import LaunchStage
 from google.cloud import run_v2
 
-from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_TIMEOUT_S
+from .container import DEFAULT_MEMORY, DEFAULT_PORT, DEFAULT_PROBE, DEFAULT_TIMEOUT_S
 from .container_rules import (
     check_env,
     check_ports,
@@ -19,7 +19,9 @@ from .wire import Message
 
 MAX_TIMEOUT_S = 3600
 MAX_CONCURRENCY = 1000
+_STARTUP_MAX_S, _LIVENESS_MAX_S = 240, 3600
 LATEST = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST)
+MANUAL = int(run_v2.ServiceScaling.ScalingMode.MANUAL)
 PINNED = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION)
 _MAX_DESCRIPTION = 512
 # A tag's host name is TAG---SERVICE-…, and a part of a host name has at most 63 characters.
@@ -60,10 +62,16 @@ def _fill_container(container: Message) -> None:
     probe = container.startup_probe
     if not probe.WhichOneof("probe_type"):
         probe.tcp_socket.port = container.ports[0].container_port
-        # Cloud Run's own default: one attempt that lasts 240 s.
-        probe.timeout_seconds = probe.timeout_seconds or 240
-        probe.period_seconds = probe.period_seconds or 240
-        probe.failure_threshold = probe.failure_threshold or 1
+        timeout_s, period_s, failures = DEFAULT_PROBE
+        probe.timeout_seconds = probe.timeout_seconds or timeout_s
+        probe.period_seconds = probe.period_seconds or period_s
+        probe.failure_threshold = probe.failure_threshold or failures
+    _fill_probe(probe)
+    if container.HasField("liveness_probe"):
+        _fill_probe(container.liveness_probe)
+
+
+def _fill_probe(probe: Message) -> None:
     probe.timeout_seconds = probe.timeout_seconds or 1
     probe.period_seconds = probe.period_seconds or 10
     probe.failure_threshold = probe.failure_threshold or 3
@@ -81,6 +89,7 @@ def check_service(service_id: str, service: Message) -> None:
         raise invalid("service.launch_stage", f"must be one of {', '.join(_LAUNCH_STAGES)}")
     _check_keys("service.labels", service.labels)
     _check_keys("service.annotations", service.annotations)
+    _check_scaling(service)
     _check_template(service_id, service.template)
     _check_traffic(service_id, service.traffic)
 
@@ -117,6 +126,21 @@ def _check_target(field: str, target: Message) -> None:
         raise invalid(f"{field}.revision", "must be empty when the type is LATEST")
 
 
+def _check_scaling(service: Message) -> None:
+    """Source: https://cloud.google.com/run/docs/configuring/min-instances and …/max-instances."""
+    if service.scaling.scaling_mode == MANUAL or service.scaling.HasField("manual_instance_count"):
+        raise not_emulated("Manual scaling (service.scaling.scaling_mode)")
+    for field, scaling in (
+        ("service.scaling", service.scaling),
+        ("service.template.scaling", service.template.scaling),
+    ):
+        least, most = scaling.min_instance_count, scaling.max_instance_count
+        if least < 0 or most < 0:
+            raise invalid(field, "counts of instances cannot be negative")
+        if most and least > most:
+            raise invalid(f"{field}.min_instance_count", f"{least} is above max_instance_count, {most}")
+
+
 def _check_template(service_id: str, template: Message) -> None:
     _check_keys("service.template.labels", template.labels)
     _check_keys("service.template.annotations", template.annotations)
@@ -126,6 +150,8 @@ def _check_template(service_id: str, template: Message) -> None:
         raise invalid("service.template.timeout", f"must be above 0 s and at most {MAX_TIMEOUT_S} s")
     if not 0 < template.max_instance_request_concurrency <= MAX_CONCURRENCY:
         raise invalid("service.template.max_instance_request_concurrency", f"must be 1 to {MAX_CONCURRENCY}")
+    if template.session_affinity:
+        raise not_emulated("Session affinity (service.template.session_affinity)")
     if not template.containers:
         raise invalid("service.template.containers", "needs a container")
     if len(template.containers) > 1:
@@ -141,18 +167,38 @@ def _check_container(template: Message) -> None:
     check_resources(f"{field}.resources.limits", template)
     check_env(f"{field}.env", container.env)
     check_probe_port(f"{field}.startup_probe", container.startup_probe)
-    _check_probe(f"{field}.startup_probe", container.startup_probe)
+    _check_startup_probe(f"{field}.startup_probe", container.startup_probe)
+    if container.HasField("liveness_probe"):
+        check_probe_port(f"{field}.liveness_probe", container.liveness_probe)
+        _check_liveness_probe(f"{field}.liveness_probe", container.liveness_probe)
+    if container.HasField("readiness_probe"):
+        raise not_emulated(f"A readiness probe ({field}.readiness_probe)")
 
 
-def _check_probe(field: str, probe: Message) -> None:
+def _check_startup_probe(field: str, probe: Message) -> None:
+    _check_probe(field, probe, _STARTUP_MAX_S)
+    if probe.failure_threshold * probe.period_seconds > _STARTUP_MAX_S:
+        raise invalid(field, f"failure_threshold times period_seconds must not exceed {_STARTUP_MAX_S} s")
+
+
+def _check_liveness_probe(field: str, probe: Message) -> None:
+    _check_probe(field, probe, _LIVENESS_MAX_S)
+    if probe.WhichOneof("probe_type") != "http_get":
+        raise invalid(field, "must have http_get or grpc: Cloud Run has no liveness probe by TCP")
+
+
+def _check_probe(field: str, probe: Message, at_most_s: int) -> None:
+    """Source: https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2#probe."""
     if probe.WhichOneof("probe_type") == "grpc":
-        raise not_emulated("A gRPC start-up probe")
-    bounds = {"initial_delay_seconds": (0, 240), "period_seconds": (1, 240), "timeout_seconds": (1, 240)}
-    for name, (least, most) in bounds.items():
-        if not least <= getattr(probe, name) <= most:
-            raise invalid(f"{field}.{name}", f"must be {least} to {most} for a start-up probe")
+        raise not_emulated(f"A gRPC probe ({field})")
     if probe.timeout_seconds > probe.period_seconds:
         raise invalid(f"{field}.timeout_seconds", "must not exceed period_seconds")
+    if not 0 <= probe.initial_delay_seconds <= at_most_s:
+        raise invalid(f"{field}.initial_delay_seconds", f"must be 0 to {at_most_s}")
+    if not 1 <= probe.period_seconds <= at_most_s:
+        raise invalid(f"{field}.period_seconds", f"must be 1 to {at_most_s}")
+    if probe.timeout_seconds < 1:
+        raise invalid(f"{field}.timeout_seconds", "must be at least 1")
     if probe.failure_threshold < 1:
         raise invalid(f"{field}.failure_threshold", "must be at least 1")
 

@@ -9,7 +9,7 @@ import contextlib
 
 from aiohttp import web
 
-from .http_proxy import Exchange, plain_answer
+from .http_proxy import MALFORMED, Exchange, plain_answer
 from .trace import TraceContext, forwarded_headers
 
 _CHUNK = 64 * 1024
@@ -68,7 +68,7 @@ async def tunnel(
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
-        exchange.note = "The connection to the instance could not be opened."
+        exchange.note = MALFORMED
         return plain_answer(exchange, 503, "Service Unavailable")
     try:
         return await _join(request, reader, writer, trace, exchange)
@@ -89,12 +89,12 @@ async def _join(
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-        exchange.note = "The instance ended the connection before it answered the handshake."
+        exchange.note = MALFORMED
         return plain_answer(exchange, 503, "Service Unavailable")
     client = request.transport
     if client is None:
         return _Joined()
-    exchange.status = _status(head)
+    exchange.begin(_status(head))
     client.write(head if exchange.status == SWITCHING_PROTOCOLS else _closing(head))
     to_instance = _ToInstance(writer, client, exchange)
     request.protocol.set_parser(to_instance)  # type: ignore[arg-type]

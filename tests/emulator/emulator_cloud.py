@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+import httpx
 from google.api_core import exceptions
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import logging_v2, monitoring_v3, run_v2
@@ -77,6 +78,12 @@ class Cloud:
         """The project's region."""
         return f"projects/{self.project}/locations/us-central1"
 
+    def pids(self, service_id: str) -> list[int]:
+        """Return the process ids of a service's instances, as the emulator's own status shows them."""
+        services = httpx.get(f"{self.info['http']}/status").json()["services"]
+        found = [each for each in services if short(each["name"]) == service_id]
+        return [pid for each in found for revision in each["revisions"] for pid in revision["pids"]]
+
     def deploy(self, service_id: str, **options: Any) -> run_v2.Service:
         """Create a service and wait until it is ready."""
         request = {"parent": self.parent, "service_id": service_id, "service": service(**options)}
@@ -108,7 +115,7 @@ class Cloud:
 
 def service(image: str = "echo", env: dict[str, str] | None = None, **template: Any) -> run_v2.Service:
     """Build a service message; further options go to the container's or the template's fields."""
-    container_fields = {"startup_probe", "resources", "command", "args", "ports"}
+    container_fields = {"startup_probe", "liveness_probe", "resources", "command", "args", "ports"}
     container = {key: template.pop(key) for key in list(template) if key in container_fields}
     traffic = template.pop("traffic", [])
     variables = [run_v2.EnvVar(name=name, value=value) for name, value in (env or {}).items()]

@@ -138,7 +138,7 @@ def test_the_platform_tells_of_starts_probes_and_failures(cloud: Cloud) -> None:
 
     assert system[0] == "Starting new instance."
     assert "Container called exit(1)." in system
-    assert any("(the container exited)" in text for text in system)
+    assert any(text.endswith("The instance was not started.") for text in system)
     assert critical[0].json_payload["message"] == "cannot start"
 
 

@@ -61,7 +61,7 @@ def test_a_container_that_does_not_listen_runs_out_of_probes(cloud: Cloud, probe
         f'resource.labels.service_name="{service_id}" severity=ERROR '
         'log_id("run.googleapis.com/varlog/system")'
     )
-    assert "failed 1 time(s) consecutively" in log[0].text_payload
+    assert "probe failed 1 time consecutively" in log[0].text_payload
 
 
 @pytest.mark.conformance(pages.HEALTH)

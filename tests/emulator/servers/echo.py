@@ -70,6 +70,15 @@ async def crash(request: web.Request) -> web.Response:
     os._exit(7)
 
 
+async def health(request: web.Request) -> web.Response:
+    return web.Response(status=503 if "ill" in seen else 200)
+
+
+async def fall_ill(request: web.Request) -> web.Response:
+    seen["ill"] = 1
+    return web.Response(text="ill")
+
+
 async def hold(request: web.Request) -> web.Response:
     held.append(bytearray(os.urandom(1024)) * (1024 * int(request.match_info["mib"])))
     return web.Response(text="held")
@@ -87,6 +96,7 @@ async def ws(request: web.Request) -> web.StreamResponse:
     await socket.prepare(request)
     hello = {
         "revision": os.environ["K_REVISION"],
+        "pid": os.getpid(),
         "protocol": socket.ws_protocol,
         "trace": "traceparent" in request.headers,
     }
@@ -117,6 +127,8 @@ def main() -> None:
     app.router.add_get("/stream", stream)
     app.router.add_get("/counts", counts)
     app.router.add_get("/crash", crash)
+    app.router.add_get("/health", health)
+    app.router.add_get("/fall-ill", fall_ill)
     app.router.add_post("/say", say)
     app.router.add_post("/complain", complain)
     app.router.add_post("/upload", upload)
