@@ -17,7 +17,7 @@ from .state import RunState
 
 
 class Sampler:
-    """Writes memory, CPU, use and instance counts into the metric store, and holds instances to their memory."""
+    """Writes memory, CPU, use and instance counts into the metric store; holds instances to their memory."""
 
     def __init__(self, state: RunState, metrics: MetricStore, usage: UsageMeter, now_ns: NowNs) -> None:
         self._state = state

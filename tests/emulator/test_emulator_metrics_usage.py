@@ -14,7 +14,7 @@ from google.cloud import monitoring_v3
 from google.cloud.monitoring_v3.query import Query
 from patience import eventually
 
-from runbook_lib.emulator.container import Container, StartupProbe
+from runbook_lib.emulator.container import Container, Probe
 from runbook_lib.emulator.metric_store import MetricStore
 from runbook_lib.emulator.metric_types import (
     BILLABLE_INSTANCE_TIME,
@@ -35,10 +35,20 @@ CONTAINER = Container(
     cwd=None,
     env={},
     port=8080,
-    probe=StartupProbe(http_path=None, initial_delay_s=0, timeout_s=1, period_s=1, failure_threshold=1),
+    startup=Probe(
+        name="STARTUP TCP",
+        http_path=None,
+        http_headers={},
+        initial_delay_s=0,
+        timeout_s=1,
+        period_s=1,
+        failure_threshold=1,
+    ),
+    liveness=None,
     memory_limit_bytes=512 * 1024**2,
     cpu_limit=2.0,
     request_timeout_s=60,
+    concurrency=80,
 )
 PLACE = Place(revision=REVISION, container=CONTAINER, instance_id="a")
 
