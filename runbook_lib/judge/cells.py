@@ -16,10 +16,15 @@ _CLIP_STEPS = 130
 # Twice as slow; the clip is then still within the grid.
 _FURTHEST_BOUND_STEPS = 69
 _STAKES: dict[Grid, tuple[float, ...]] = {
-    # (R - 1) / (R + 1) suits a candidate with R times the failures, for R = 1.5, 2, 3, 5, 10, 30.
-    "failures": tuple((r - 1) / (r + 1) for r in (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)),
-    # Suits slowdowns beyond the bound of about 0.1, 0.2, 0.4 and 0.8 standard deviations of a pair.
+    # A stake of (R - 1) / (R + 1) suits a candidate with R times the failures: here R = 1.5, 2, 3.5 and 9.
+    "failures": (0.2, 0.35, 0.55, 0.8),
+    # Suits slowdowns beyond the bound of about 0.05, 0.1, 0.2 and 0.4 standard deviations of a pair.
     "latencies": (0.1, 0.2, 0.4, 0.8),
+}
+# Most of the money is where a regression should be found soon; a small one takes long, whoever bets.
+_PURSES: dict[Grid, tuple[float, ...]] = {
+    "failures": (1 / 6, 1 / 6, 1 / 3, 1 / 3),
+    "latencies": (1 / 4, 1 / 4, 1 / 4, 1 / 4),
 }
 
 
@@ -86,6 +91,12 @@ def stakes(grid: Grid, bound: float, *, doubt_the_candidate: bool) -> Array:
         # A whole step, so that the clip is the same on both sides of the bound.
         gains = np.clip((steps - round(STEPS_PER_LOG * bound)) / _CLIP_STEPS, -1, 1)
     return _frozen(np.outer(gains if doubt_the_candidate else -gains, _STAKES[grid]))
+
+
+@cache
+def purses(grid: Grid) -> Array:
+    """Return the fortune that each gambler starts with; together they have 1."""
+    return _frozen(np.array(_PURSES[grid]))
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runbook_lib.judge.betting import Array, log_fortune
-from runbook_lib.judge.cells import Table, ladder, ladder_logs, stakes
+from runbook_lib.judge.cells import Table, ladder, ladder_logs, purses, stakes
 from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid
 
 # What the mixture over gamblers costs, in units of log evidence.
@@ -95,7 +95,7 @@ def _log_e(grid: Grid, cells: Array, *, doubt_the_candidate: bool) -> Array:
     logs = ladder_logs(grid, doubt_the_candidate=doubt_the_candidate)
     width, bounds, gamblers = logs.shape
     gains = (cells @ logs.reshape(width, -1)).reshape(bounds, 1, gamblers)
-    return log_fortune(gains)[:, 0]
+    return log_fortune(gains, purses(grid))[:, 0]
 
 
 def _pairs_to(alpha: float, cells: Array, stake: Array) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from runbook_lib.judge.cells import Table, table
 from runbook_lib.judge.estimates import Estimate, estimate
@@ -108,8 +110,11 @@ def judge_pairs(
     if counts.grid != spec.grid:
         raise ValueError(f"{spec.kind} is judged by {spec.grid}, these pairs count {counts.grid}")
     seen = table(counts)
-    weights = weigh(spec.grid, spec.on_grid(spec.tolerance), spec.on_grid(spec.margin), seen)
-    against, favour = _highest(spec, seen, weights), float(weights.favour[-1]) if counts.looks else 0.0
+    weights = weights_of(spec, seen)
+    against, favour = (
+        float(weights.against.max(initial=0.0)),
+        float(weights.favour[-1]) if counts.looks else 0.0,
+    )
     outcome = _outcome(against >= -math.log(alpha), favour >= -math.log(pass_alpha))
     found = _estimate(spec, seen, weights, alpha, pass_alpha) if counts.pairs else None
     return PairedFinding(
@@ -129,10 +134,13 @@ def judge_pairs(
     )
 
 
-def _highest(spec: PairedSpec, seen: Table, weights: Weights) -> float:
-    if spec.kind == "zero":
-        return math.inf if seen.cells[:, -1].any() else 0.0
-    return float(weights.against.max(initial=0.0))
+def weights_of(spec: PairedSpec, seen: Table) -> Weights:
+    """Weigh the counts of one run, or of many, against what is asked."""
+    weights = weigh(spec.grid, spec.on_grid(spec.tolerance), spec.on_grid(spec.margin), seen)
+    if spec.kind != "zero":
+        return weights
+    happened = np.cumsum(seen.cells[..., -1], axis=-1) > 0
+    return replace(weights, against=np.where(happened, math.inf, 0.0))
 
 
 def _outcome(worse_than_tolerated: bool, within_the_margin: bool) -> Outcome:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runbook_lib.judge.betting import Array, block_gains, log_fortune, pair_gains
-from runbook_lib.judge.cells import Table, stakes
+from runbook_lib.judge.cells import Table, purses, stakes
 from runbook_lib.judge.steadiness import excess
 from runbook_lib.pairs import Grid
 
@@ -33,16 +33,16 @@ def weigh(grid: Grid, tolerance: float, margin: float, seen: Table) -> Weights:
     unsteady = excess(seen.pairs, seen.sums, seen.squares)
     doubt = stakes(grid, tolerance, doubt_the_candidate=True)
     trust = stakes(grid, margin, doubt_the_candidate=False)
-    against = _by_pairs_or_blocks(seen.cells, doubt, unsteady > 1)
+    against = _by_pairs_or_blocks(seen.cells, doubt, purses(grid), unsteady > 1)
     if grid == "latencies":
-        favour = _by_pairs_or_blocks(seen.at_worst, trust, unsteady > 1)
+        favour = _by_pairs_or_blocks(seen.at_worst, trust, purses(grid), unsteady > 1)
     else:
         # Rare failures are skewed: at the margin, a look without any is likelier than its mirror image.
-        favour = log_fortune(pair_gains(seen.at_worst, trust)) / unsteady
+        favour = log_fortune(pair_gains(seen.at_worst, trust), purses(grid)) / unsteady
     return Weights(against=against, favour=favour, excess=unsteady)
 
 
-def _by_pairs_or_blocks(cells: Array, stake: Array, unsteady: npt.NDArray[np.bool_]) -> Array:
+def _by_pairs_or_blocks(cells: Array, stake: Array, purse: Array, unsteady: npt.NDArray[np.bool_]) -> Array:
     """Bet on the pairs of a look, which finds much soon, or on the look as a whole, which drift cannot fool.
 
     The looks before it choose: what is known beforehand may, so the bet stays fair. And while the baseline is
@@ -50,9 +50,9 @@ def _by_pairs_or_blocks(cells: Array, stake: Array, unsteady: npt.NDArray[np.boo
     """
     on_pairs = pair_gains(cells, stake)
     if not unsteady.any():
-        return log_fortune(on_pairs)
+        return log_fortune(on_pairs, purse)
     on_blocks = block_gains(cells, stake)
     known_before = np.roll(unsteady, 1, axis=-1)
     known_before[..., :1] = False
-    chosen = log_fortune(np.where(known_before[..., None], on_blocks, on_pairs))
-    return np.where(unsteady, np.minimum(chosen, log_fortune(on_blocks)), chosen)
+    chosen = log_fortune(np.where(known_before[..., None], on_blocks, on_pairs), purse)
+    return np.where(unsteady, np.minimum(chosen, log_fortune(on_blocks, purse)), chosen)
