@@ -44,7 +44,7 @@ def watch(
 
 def first(sure: npt.NDArray[np.bool_]) -> Array:
     """Return the pairs until the first look that is sure, by run."""
-    return np.where(sure.any(axis=1), (sure.argmax(axis=1) + 1) * LOOK, NEVER)
+    return np.where(sure.any(axis=1), (sure.argmax(axis=1) + 1.0) * LOOK, NEVER)
 
 
 def tabled(grid: Grid, observed: Observed) -> Table:
@@ -54,15 +54,15 @@ def tabled(grid: Grid, observed: Observed) -> Table:
         np.rint(np.float32(scale) * side).astype(np.int32) for side in (observed.candidate, observed.baseline)
     )
     runs, pairs = baseline.shape
-    looks, furthest = pairs // LOOK, FURTHEST[grid]
-    width = 2 * furthest + 1
+    starts, furthest = np.arange(0, pairs, LOOK), FURTHEST[grid]
+    looks, width = len(starts), 2 * furthest + 1
     step = np.clip(candidate - baseline, -furthest, furthest) + furthest
-    row = np.arange(runs)[:, None] * looks + np.arange(looks * LOOK)[None] // LOOK
-    cells = np.bincount((row * width + step[:, : looks * LOOK]).ravel(), minlength=runs * looks * width)
-    by_look = baseline[:, : looks * LOOK].reshape(runs, looks, LOOK).astype(np.float64)
+    row = np.arange(runs)[:, None] * looks + np.arange(pairs)[None] // LOOK
+    cells = np.bincount((row * width + step).ravel(), minlength=runs * looks * width)
+    values = baseline.astype(np.float64)
     return Table(
         cells=cells.reshape(runs, looks, width).astype(np.float64),
         lost=np.zeros((runs, looks)),
-        sums=by_look.sum(axis=2),
-        squares=(by_look**2).sum(axis=2),
+        sums=np.add.reduceat(values, starts, axis=1),
+        squares=np.add.reduceat(values**2, starts, axis=1),
     )

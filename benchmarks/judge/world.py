@@ -1,9 +1,10 @@
-"""Make up the sessions of a service with twelve correlated criteria; the truth that judges are measured against.
+"""Make up the sessions of a service with twelve correlated criteria: the truth to measure judges against.
 
-Latencies are log-normal with a spread of 0.5, all of it a session's own: nothing of it cancels in a pair, which is the
-worst case for pairing. On top comes load, which both sessions of a pair share (an Ornstein-Uhlenbeck process of
-20 %, remembered for 120 pairs), and drift, which they do not share (half of its variance on either side). A session's
-criteria hang together: latencies by 0.7, failures by 0.5, through one hidden trait of the session.
+Latencies are log-normal with a spread of 0.5, all of it a session's own: nothing of it cancels in a pair,
+which is the worst case for pairing. On top comes load, which both sessions of a pair share (an
+Ornstein-Uhlenbeck process of 20 %, remembered for 120 pairs), and drift, which they do not share (half of its
+variance on either side). The criteria of a session hang together through one hidden trait of it, with which
+log-latencies correlate by 0.7 and failures by 0.5.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _LOAD, _LOAD_MEMORY_PAIRS = 0.2, 120
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One criterion: what it asks, its weight for ROLLBACK, and the baseline's rate where it is one of failures."""
+    """One criterion: what it asks, its weight for ROLLBACK, and the baseline's rate of failures, if any."""
 
     name: str
     spec: PairedSpec

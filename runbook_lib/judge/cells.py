@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import chain
 
 import numpy as np
 
@@ -53,6 +52,8 @@ class Table:
     @property
     def at_worst(self) -> Array:
         """The cells as they would be if every lost pair had been as bad as can be."""
+        if not self.lost.any():
+            return self.cells
         cells = self.cells.copy()
         cells[..., -1] += self.lost
         return cells
@@ -61,12 +62,10 @@ class Table:
 def table(counts: PairCounts) -> Table:
     """Return the counts of one run as arrays."""
     looks, furthest = counts.looks, FURTHEST[counts.grid]
-    width = 2 * furthest + 1
-    sizes = [len(look.steps) for look in looks]
-    steps = np.fromiter(chain.from_iterable(look.steps for look in looks), np.int64, sum(sizes))
-    pairs = np.fromiter(chain.from_iterable(look.steps.values() for look in looks), np.float64, sum(sizes))
-    cells = np.zeros((len(looks), width))
-    cells[np.repeat(np.arange(len(looks)), sizes), steps + furthest] = pairs
+    cells = np.zeros((len(looks), 2 * furthest + 1))
+    for row, look in zip(cells, looks, strict=True):
+        first = furthest + next(iter(look.steps), 0)
+        row[first : first + look.histogram.size] = look.histogram
     return Table(
         cells=cells,
         lost=np.array([look.lost for look in looks], dtype=np.float64),
@@ -104,7 +103,7 @@ def ladder(grid: Grid) -> Array:
     """Return the bounds, rising, among which a confidence interval is looked for."""
     if grid == "latencies":
         return _frozen(np.arange(-_FURTHEST_BOUND_STEPS, _FURTHEST_BOUND_STEPS + 1) / STEPS_PER_LOG)
-    rungs = np.geomspace(1e-4, 1.0, 301)
+    rungs = np.geomspace(1e-4, 1.0, 201)
     return _frozen(np.concatenate([-rungs[::-1], [0.0], rungs]))
 
 

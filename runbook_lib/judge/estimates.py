@@ -77,17 +77,17 @@ def estimate(
 
 
 def _low(grid: Grid, cells: Array, excess: float, alpha: float) -> float:
-    """Return the lowest bound of the ladder that the pairs do not reject as too low.
+    """Return the highest bound of the ladder that the pairs reject as too low: all that is kept is above it.
 
     Source: Waudby-Smith and Ramdas (2024): the confidence set is every m with K_t(m) < 1/alpha.
     """
-    kept = _log_e(grid, cells, doubt_the_candidate=True) / excess < -math.log(alpha)
-    return float(ladder(grid)[kept].min(initial=ladder(grid)[-1]))
+    rejected = _log_e(grid, cells, doubt_the_candidate=True) / excess >= -math.log(alpha)
+    return float(ladder(grid)[rejected].max(initial=ladder(grid)[0]))
 
 
 def _high(grid: Grid, cells: Array, excess: float, alpha: float) -> float:
-    kept = _log_e(grid, cells, doubt_the_candidate=False) / excess < -math.log(alpha)
-    return float(ladder(grid)[kept].max(initial=ladder(grid)[0]))
+    rejected = _log_e(grid, cells, doubt_the_candidate=False) / excess >= -math.log(alpha)
+    return float(ladder(grid)[rejected].min(initial=ladder(grid)[-1]))
 
 
 def _log_e(grid: Grid, cells: Array, *, doubt_the_candidate: bool) -> Array:

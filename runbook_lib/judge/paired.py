@@ -169,7 +169,7 @@ def _smallest_effect(spec: PairedSpec, pairs: int, found: Estimate) -> float:
 def _interval(spec: PairedSpec, outcome: Outcome, found: Estimate) -> tuple[float, float]:
     """Return the interval of the last look; what an outcome has ruled out stays ruled out."""
     low, high = spec.off_grid(found.low), spec.off_grid(found.high)
-    if outcome is Outcome.FAIL and spec.kind != "zero":
+    if outcome is Outcome.FAIL or spec.kind == "zero":
         low = max(low, spec.tolerance)
     if outcome is Outcome.PASS:
         high = min(high, spec.margin)
