@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from world import LOOK, Asked, Observed
 
+from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table
 from runbook_lib.judge.multiplicity import ROLLBACK_ALPHA, shares
 from runbook_lib.judge.paired import PASS_ALPHA, weights_of
@@ -37,8 +38,8 @@ def watch(
     fails, passes = [], []
     for each, share in zip(asked, shares([each.weight for each in asked]), strict=True):
         weights = weights_of(each.spec, tabled(each.spec.grid, observed[each.name]))
-        fails.append(weights.against >= (-math.log(alpha * share) if share else math.inf))
-        passes.append(weights.favour >= -math.log(pass_alpha))
+        fails.append(weights.against >= evidence_needed(alpha * share))
+        passes.append(weights.favour >= evidence_needed(pass_alpha))
     return Watched(rollback=first(np.any(fails, axis=0)), proceed=first(np.all(passes, axis=0)))
 
 

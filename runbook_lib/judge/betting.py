@@ -14,6 +14,11 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+def evidence_needed(alpha: float) -> float:
+    """Return the log e-value at which a hypothesis is rejected; no evidence is enough for an alpha of 0."""
+    return -math.log(alpha) if alpha else math.inf
+
+
 def pair_gains(counts: Array, stakes: Array) -> Array:
     """Return the log of what each gambler wins in each look by betting on every pair of it.
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table, table
 from runbook_lib.judge.estimates import Estimate, estimate
 from runbook_lib.judge.weighing import Weights, weigh
@@ -101,7 +102,8 @@ def judge_pairs(
     Args:
         spec: What is asked.
         counts: What was seen until now.
-        alpha: The criterion's share of the probability of a wrong ROLLBACK.
+        alpha: The criterion's share of the probability of a wrong ROLLBACK; with 0 only what may never happen
+            can fail.
         pass_alpha: The probability of a wrong PASS at the margin.
 
     Raises:
@@ -111,11 +113,9 @@ def judge_pairs(
         raise ValueError(f"{spec.kind} is judged by {spec.grid}, these pairs count {counts.grid}")
     seen = table(counts)
     weights = weights_of(spec, seen)
-    against, favour = (
-        float(weights.against.max(initial=0.0)),
-        float(weights.favour[-1]) if counts.looks else 0.0,
-    )
-    outcome = _outcome(against >= -math.log(alpha), favour >= -math.log(pass_alpha))
+    against = float(weights.against.max(initial=0.0))
+    favour = float(weights.favour[-1]) if counts.looks else 0.0
+    outcome = _outcome(against >= evidence_needed(alpha), favour >= evidence_needed(pass_alpha))
     found = _estimate(spec, seen, weights, alpha, pass_alpha) if counts.pairs else None
     return PairedFinding(
         spec=spec,
