@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -87,9 +88,14 @@ def stakes(grid: Grid, bound: float, *, doubt_the_candidate: bool) -> Array:
     if grid == "failures":
         gains = (steps - bound) / (1 + abs(bound))
     else:
-        # A whole step, so that the clip is the same on both sides of the bound.
-        gains = np.clip((steps - round(STEPS_PER_LOG * bound)) / _CLIP_STEPS, -1, 1)
+        gains = np.clip((steps - _whole_steps(bound, doubt_the_candidate)) / _CLIP_STEPS, -1, 1)
     return _frozen(np.outer(gains if doubt_the_candidate else -gains, _STAKES[grid]))
+
+
+def _whole_steps(bound: float, doubt_the_candidate: bool) -> int:
+    """Return the bound in whole steps, for an equal clip on both sides of it; rounded the harder way."""
+    steps = round(STEPS_PER_LOG * bound, 6)
+    return math.ceil(steps) if doubt_the_candidate else math.floor(steps)
 
 
 @cache

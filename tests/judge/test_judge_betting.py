@@ -100,3 +100,15 @@ def test_latencies_at_the_bound_are_bet_on_symmetrically() -> None:
     stake = stakes("latencies", math.log(1.5), doubt_the_candidate=True)
     at = 200 + round(100 * math.log(1.5))
     np.testing.assert_allclose(stake[at - 150 : at], -stake[at + 150 : at : -1])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "doubted_at", "trusted_at"),
+    [(1.03, 3, 2), (1.10, 10, 9), (math.exp(0.29), 29, 29), (1.0, 0, 0)],
+)
+def test_a_ratio_between_two_steps_is_taken_the_harder_way(
+    ratio: float, doubted_at: int, trusted_at: int
+) -> None:
+    for doubt, at in ((True, doubted_at), (False, trusted_at)):
+        fair = stakes("latencies", math.log(ratio), doubt_the_candidate=doubt)[:, 0] == 0
+        assert (np.flatnonzero(fair) - 200).tolist() == [at]

@@ -264,7 +264,7 @@ def test_the_evidence_line_ends_where_the_finding_is() -> None:
         (
             LATENCY,
             latencies(180, 1.06),
-            "cannot rule out × 1.2, × 1.1 is allowed (180 pairs); about 1,400 more pairs would settle it",
+            "cannot rule out × 1.2, × 1.1 is allowed (180 pairs); about 2,300 more pairs would settle it",
         ),
     ],
 )

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from runbook_lib.judge.betting import Array
 from runbook_lib.judge.cells import Table
@@ -42,7 +43,7 @@ def weighed(candidate: Array, baseline: Array, tolerance: float = 0.03) -> Weigh
     cells = np.stack([np.bincount(row, minlength=401) for row in steps]).astype(np.float64)
     seen = Table(
         cells=cells,
-        lost=np.zeros(LOOKS),
+        lost=np.zeros(len(baseline)),
         sums=baseline.sum(axis=1),
         squares=(baseline**2).sum(axis=1),
     )
@@ -110,3 +111,18 @@ def test_an_unsteady_baseline_divides_the_evidence_of_failures() -> None:
     assert unsteady.excess[-1] > 5
     np.testing.assert_allclose(unsteady.against, calm.against / unsteady.excess)
     np.testing.assert_allclose(unsteady.favour, calm.favour / unsteady.excess)
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(3.82, 1.0), (3.84, 3.84)])
+def test_five_looks_are_unsteady_above_four_standard_errors(ratio: float, expected: float) -> None:
+    levels = math.sqrt(ratio) * np.array([[1.0], [-1.0], [1.0], [-1.0], [0.0]])
+    assert of_looks(levels + np.array([[-1.0, 1.0]]))[-1] == pytest.approx(expected)
+
+
+def test_what_comes_later_does_not_change_what_was_evidence_before() -> None:
+    candidate, baseline = drifting(30) + 20, drifting(30)[::-1]
+    whole = weighed(candidate, baseline)
+    for looks in (1, 3, 20):
+        before = weighed(candidate[:looks], baseline[:looks])
+        np.testing.assert_allclose(before.against, whole.against[:looks])
+        np.testing.assert_allclose(before.favour, whole.favour[:looks])
