@@ -111,6 +111,10 @@ def judge_pairs(
     """
     if counts.grid != spec.grid:
         raise ValueError(f"{spec.kind} is judged by {spec.grid}, these pairs count {counts.grid}")
+    if spec.kind == "zero" and any(look.baseline_sum for look in counts.looks):
+        raise ValueError(
+            "zero is judged by breaches of the candidate alone, these pairs count the baseline's too"
+        )
     seen = table(counts)
     weights = weights_of(spec, seen)
     against = float(weights.against.max(initial=0.0))

@@ -127,6 +127,11 @@ def test_latencies_are_not_judged_by_counts_of_failures() -> None:
         judge_pairs(LATENCY, failures(60, 0, 0), ALPHA)
 
 
+def test_what_may_never_happen_is_not_excused_by_the_baseline() -> None:
+    with pytest.raises(ValueError, match=r"^zero is judged by breaches of the candidate alone"):
+        judge_pairs(ZERO, failures(600, 0.1, 0.1), ALPHA)
+
+
 def counted(kind: str, looks: list[list[tuple[float, float]]]) -> PairCounts:
     count = count_latencies if kind == "latency" else count_failures
     made = [[Pair(candidate=c, baseline=b) for c, b in pairs] for pairs in looks]
