@@ -49,16 +49,14 @@ def _of_failures(cells: Array, stake: Array, unsteady: Array) -> Array:
 
 
 def _of_latencies(cells: Array, stake: Array, unsteady: Array) -> Array:
-    """Bet on the pairs of a look, which finds much soon, or on the look as a whole, which drift cannot fool.
+    """Bet on every pair, which finds much soon; while the baseline is unsteady, whole looks must prove it
+    too.
 
-    The looks before it choose: what is known beforehand may, so the bet stays fair. And while the baseline is
-    unsteady, whole looks alone must prove it too: asking for more can but lower the evidence.
+    Drift cannot fool a bet on whole looks. Asking for more can but lower the evidence, so that the choice of
+    when to ask costs no validity.
     """
-    on_pairs, purse = pair_gains(cells, stake), purses("latencies")
+    on_pairs = log_fortune(pair_gains(cells, stake), purses("latencies"))
     if (unsteady == 1).all():
-        return log_fortune(on_pairs, purse)
-    on_blocks = block_gains(cells, stake)
-    known_before = np.roll(unsteady > 1, 1, axis=-1)
-    known_before[..., :1] = False
-    chosen = log_fortune(np.where(known_before[..., None], on_blocks, on_pairs), purse)
-    return np.where(unsteady > 1, np.minimum(chosen, log_fortune(on_blocks, purse)), chosen)
+        return on_pairs
+    on_looks = log_fortune(block_gains(cells, stake), purses("latencies"))
+    return np.where(unsteady > 1, np.minimum(on_pairs, on_looks), on_pairs)
