@@ -94,7 +94,10 @@ def test_a_failure_once_proven_stays_proven() -> None:
         grid="failures",
         looks=tuple(look.model_copy(update={"number": look.number + 10}) for look in good.looks),
     )
-    assert judge_pairs(SHARE, merge(bad, later), ALPHA).outcome is Outcome.FAIL
+    found = judge_pairs(SHARE, merge(bad, later), ALPHA)
+    assert found.outcome is Outcome.FAIL
+    assert found.interval is not None
+    assert found.interval[0] >= SHARE.tolerance
     assert judge_pairs(SHARE, later, ALPHA).outcome is Outcome.PASS
 
 
@@ -194,6 +197,26 @@ def test_interval_and_outcome_say_the_same(kind: str, data: st.DataObject) -> No
         assert high <= found.spec.margin
         assume(found.against > 0)
         assert low < found.spec.margin
+
+
+def test_a_bare_pass_has_an_interval_within_its_margin() -> None:
+    odd = PairedSpec(kind="share", tolerance=0, margin=0.013)
+    found = (judge_pairs(odd, failures(pairs, 0, 0), ALPHA) for pairs in range(300, 900, 10))
+    bare = next(each for each in found if each.outcome is Outcome.PASS)
+    assert bare.favour < math.log(50) + 0.2
+    assert bare.interval is not None
+    assert bare.interval[1] <= odd.margin
+
+
+def test_lost_pairs_widen_the_interval_and_raise_the_number_that_is_still_needed() -> None:
+    seen, lost = failures(600, 0.002, 0.002), PairCounts(grid="failures", looks=(Look(number=10, lost=2),))
+    few, more = (judge_pairs(SHARE, counts, ALPHA) for counts in (seen, merge(seen, lost)))
+    assert few.pairs_needed is not None
+    assert more.pairs_needed is not None
+    assert more.pairs_needed > few.pairs_needed
+    assert few.interval is not None
+    assert more.interval is not None
+    assert more.interval[1] > few.interval[1]
 
 
 def test_an_interval_covers_the_truth_as_often_as_it_promises() -> None:
