@@ -201,7 +201,5 @@ def _log_steps(latency_s: float) -> int:
     """Return the logarithm of a latency in steps, within ±1,000: 45 microseconds to 6 hours."""
     if not latency_s >= 0:
         raise ValueError(f"a latency is 0 s or more, not {latency_s}")
-    if math.isinf(latency_s):
-        return _FURTHEST_LATENCY
     log = math.log(latency_s) if latency_s > 0 else -math.inf
     return round(max(-_FURTHEST_LATENCY, min(_FURTHEST_LATENCY, STEPS_PER_LOG * log)))
