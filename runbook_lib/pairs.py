@@ -15,8 +15,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from runbook_lib.evidence import Record
@@ -58,10 +61,25 @@ class Look(Record):
     baseline_sum: int = 0
     baseline_squares: int = Field(default=0, ge=0)
 
-    @property
+    @model_validator(mode="after")
+    def _steps_must_rise(self) -> Look:
+        steps = list(self.steps)
+        if steps != sorted(steps) or min(self.steps.values(), default=1) < 1:
+            raise ValueError(f"look {self.number}: steps must rise, and each must have been seen")
+        return self
+
+    @cached_property
     def pairs(self) -> int:
         """Pairs that were observed on both sides."""
         return sum(self.steps.values())
+
+    @cached_property
+    def histogram(self) -> npt.NDArray[np.float64]:
+        """Pairs by step, from the lowest to the highest; made once, for a judge looks again and again."""
+        steps = np.array(list(self.steps), dtype=np.int64)
+        pairs = np.zeros(steps[-1] - steps[0] + 1 if self.steps else 0)
+        pairs[steps - steps[:1]] = list(self.steps.values())
+        return pairs
 
 
 class PairCounts(Record):
@@ -77,10 +95,8 @@ class PairCounts(Record):
             raise ValueError(f"looks must be in order and each there once, not {numbers}")
         furthest = FURTHEST[self.grid]
         for look in self.looks:
-            if any(abs(step) > furthest or count < 0 for step, count in look.steps.items()):
-                raise ValueError(
-                    f"look {look.number}: steps are -{furthest} to {furthest}, counts at least 0"
-                )
+            if look.steps and max(-next(iter(look.steps)), next(reversed(look.steps))) > furthest:
+                raise ValueError(f"look {look.number}: {self.grid} have steps from -{furthest} to {furthest}")
         return self
 
     @property
@@ -148,6 +164,8 @@ def merge(*shards: PairCounts) -> PairCounts:
 
 
 def _together(looks: list[Look]) -> Look:
+    if len(looks) == 1:
+        return looks[0]
     steps: Counter[int] = Counter()
     for look in looks:
         steps.update(look.steps)
@@ -189,7 +207,5 @@ def _log_steps(latency_s: float) -> int:
     """Return the logarithm of a latency in steps, within ±1,000: 45 microseconds to 6 hours."""
     if not latency_s >= 0:
         raise ValueError(f"a latency is 0 s or more, not {latency_s}")
-    if math.isinf(latency_s):
-        return _FURTHEST_LATENCY
     log = math.log(latency_s) if latency_s > 0 else -math.inf
     return round(max(-_FURTHEST_LATENCY, min(_FURTHEST_LATENCY, STEPS_PER_LOG * log)))

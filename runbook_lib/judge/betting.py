@@ -14,6 +14,11 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+def evidence_needed(alpha: float) -> float:
+    """Return the log e-value at which a hypothesis is rejected; no evidence is enough for an alpha of 0."""
+    return -math.log(alpha) if alpha else math.inf
+
+
 def pair_gains(counts: Array, stakes: Array) -> Array:
     """Return the log of what each gambler wins in each look by betting on every pair of it.
 
@@ -50,19 +55,20 @@ def block_gains(counts: Array, stakes: Array) -> Array:
     return gains
 
 
-def log_fortune(gains: Array) -> Array:
-    """Return the log of the gamblers' mean fortune after each look: the e-process.
+def log_fortune(gains: Array, purses: Array) -> Array:
+    """Return the log of all gamblers' fortune after each look: the e-process.
 
-    The mean over gamblers needs no choice of the best stake beforehand. Under the hypothesis, it ever reaches
+    Having many gamblers needs no choice of the best stake beforehand. Under the hypothesis, they ever own
     1/alpha with a probability of at most alpha.
 
     Args:
         gains: Logs of what was won, of shape (..., looks, gamblers).
+        purses: What each gambler starts with, 1 in all.
 
     Source: Ville, Étude critique de la notion de collectif (1939): P(sup E_t ≥ 1/alpha) ≤ alpha; the mixture
     of stakes is Robbins' method, in Waudby-Smith and Ramdas (2024) a convex combination of capital processes.
     """
     fortunes = np.cumsum(gains, axis=-2)
     best = fortunes.max(axis=-1, keepdims=True)
-    mean: Array = np.log(np.exp(fortunes - best).mean(axis=-1)) + best[..., 0]
-    return mean
+    together: Array = np.log(np.exp(fortunes - best) @ purses) + best[..., 0]
+    return together

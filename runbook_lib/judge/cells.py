@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import chain
 
 import numpy as np
 
@@ -16,10 +16,15 @@ _CLIP_STEPS = 130
 # Twice as slow; the clip is then still within the grid.
 _FURTHEST_BOUND_STEPS = 69
 _STAKES: dict[Grid, tuple[float, ...]] = {
-    # (R - 1) / (R + 1) suits a candidate with R times the failures, for R = 1.5, 2, 3, 5, 10, 30.
-    "failures": tuple((r - 1) / (r + 1) for r in (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)),
-    # Suits slowdowns beyond the bound of about 0.1, 0.2, 0.4 and 0.8 standard deviations of a pair.
+    # A stake of (R - 1) / (R + 1) suits a candidate with R times the failures: here R = 1.5, 2, 3.5 and 9.
+    "failures": (0.2, 0.35, 0.55, 0.8),
+    # Suits slowdowns beyond the bound of about 0.05, 0.1, 0.2 and 0.4 standard deviations of a pair.
     "latencies": (0.1, 0.2, 0.4, 0.8),
+}
+# Most of the money is where a regression should be found soon; a small one takes long, whoever bets.
+_PURSES: dict[Grid, tuple[float, ...]] = {
+    "failures": (1 / 6, 1 / 6, 1 / 3, 1 / 3),
+    "latencies": (1 / 4, 1 / 4, 1 / 4, 1 / 4),
 }
 
 
@@ -48,6 +53,8 @@ class Table:
     @property
     def at_worst(self) -> Array:
         """The cells as they would be if every lost pair had been as bad as can be."""
+        if not self.lost.any():
+            return self.cells
         cells = self.cells.copy()
         cells[..., -1] += self.lost
         return cells
@@ -56,12 +63,10 @@ class Table:
 def table(counts: PairCounts) -> Table:
     """Return the counts of one run as arrays."""
     looks, furthest = counts.looks, FURTHEST[counts.grid]
-    width = 2 * furthest + 1
-    sizes = [len(look.steps) for look in looks]
-    steps = np.fromiter(chain.from_iterable(look.steps for look in looks), np.int64, sum(sizes))
-    pairs = np.fromiter(chain.from_iterable(look.steps.values() for look in looks), np.float64, sum(sizes))
-    cells = np.zeros((len(looks), width))
-    cells[np.repeat(np.arange(len(looks)), sizes), steps + furthest] = pairs
+    cells = np.zeros((len(looks), 2 * furthest + 1))
+    for row, look in zip(cells, looks, strict=True):
+        first = furthest + next(iter(look.steps), 0)
+        row[first : first + look.histogram.size] = look.histogram
     return Table(
         cells=cells,
         lost=np.array([look.lost for look in looks], dtype=np.float64),
@@ -83,9 +88,20 @@ def stakes(grid: Grid, bound: float, *, doubt_the_candidate: bool) -> Array:
     if grid == "failures":
         gains = (steps - bound) / (1 + abs(bound))
     else:
-        # A whole step, so that the clip is the same on both sides of the bound.
-        gains = np.clip((steps - round(STEPS_PER_LOG * bound)) / _CLIP_STEPS, -1, 1)
+        gains = np.clip((steps - _whole_steps(bound, doubt_the_candidate)) / _CLIP_STEPS, -1, 1)
     return _frozen(np.outer(gains if doubt_the_candidate else -gains, _STAKES[grid]))
+
+
+def _whole_steps(bound: float, doubt_the_candidate: bool) -> int:
+    """Return the bound in whole steps, for an equal clip on both sides of it; rounded the harder way."""
+    steps = round(STEPS_PER_LOG * bound, 6)
+    return math.ceil(steps) if doubt_the_candidate else math.floor(steps)
+
+
+@cache
+def purses(grid: Grid) -> Array:
+    """Return the fortune that each gambler starts with; together they have 1."""
+    return _frozen(np.array(_PURSES[grid]))
 
 
 @cache
@@ -93,7 +109,7 @@ def ladder(grid: Grid) -> Array:
     """Return the bounds, rising, among which a confidence interval is looked for."""
     if grid == "latencies":
         return _frozen(np.arange(-_FURTHEST_BOUND_STEPS, _FURTHEST_BOUND_STEPS + 1) / STEPS_PER_LOG)
-    rungs = np.geomspace(1e-4, 1.0, 301)
+    rungs = np.geomspace(1e-4, 1.0, 201)
     return _frozen(np.concatenate([-rungs[::-1], [0.0], rungs]))
 
 

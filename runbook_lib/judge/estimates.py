@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runbook_lib.judge.betting import Array, log_fortune
-from runbook_lib.judge.cells import Table, ladder, ladder_logs, stakes
+from runbook_lib.judge.betting import Array, evidence_needed, log_fortune
+from runbook_lib.judge.cells import Table, ladder, ladder_logs, purses, stakes
 from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid
 
 # What the mixture over gamblers costs, in units of log evidence.
@@ -77,17 +77,17 @@ def estimate(
 
 
 def _low(grid: Grid, cells: Array, excess: float, alpha: float) -> float:
-    """Return the lowest bound of the ladder that the pairs do not reject as too low.
+    """Return the highest bound of the ladder that the pairs reject as too low: all that is kept is above it.
 
     Source: Waudby-Smith and Ramdas (2024): the confidence set is every m with K_t(m) < 1/alpha.
     """
-    kept = _log_e(grid, cells, doubt_the_candidate=True) / excess < -math.log(alpha)
-    return float(ladder(grid)[kept].min(initial=ladder(grid)[-1]))
+    rejected = _log_e(grid, cells, doubt_the_candidate=True) / excess >= evidence_needed(alpha)
+    return float(ladder(grid)[rejected].max(initial=ladder(grid)[0]))
 
 
 def _high(grid: Grid, cells: Array, excess: float, alpha: float) -> float:
-    kept = _log_e(grid, cells, doubt_the_candidate=False) / excess < -math.log(alpha)
-    return float(ladder(grid)[kept].max(initial=ladder(grid)[0]))
+    rejected = _log_e(grid, cells, doubt_the_candidate=False) / excess >= evidence_needed(alpha)
+    return float(ladder(grid)[rejected].min(initial=ladder(grid)[-1]))
 
 
 def _log_e(grid: Grid, cells: Array, *, doubt_the_candidate: bool) -> Array:
@@ -95,7 +95,7 @@ def _log_e(grid: Grid, cells: Array, *, doubt_the_candidate: bool) -> Array:
     logs = ladder_logs(grid, doubt_the_candidate=doubt_the_candidate)
     width, bounds, gamblers = logs.shape
     gains = (cells @ logs.reshape(width, -1)).reshape(bounds, 1, gamblers)
-    return log_fortune(gains)[:, 0]
+    return log_fortune(gains, purses(grid))[:, 0]
 
 
 def _pairs_to(alpha: float, cells: Array, stake: Array) -> float:
@@ -104,7 +104,7 @@ def _pairs_to(alpha: float, cells: Array, stake: Array) -> float:
     Source: Kelly, A new interpretation of information rate (1956): wealth grows by the mean of ln(1 + λ x).
     """
     growth = float((cells @ np.log1p(stake)).max() / cells.sum())
-    return (_PRICE_OF_MIXING - math.log(alpha)) / growth if growth > 0 else math.inf
+    return (_PRICE_OF_MIXING + evidence_needed(alpha)) / growth if growth > 0 else math.inf
 
 
 def _effect(variance: float, pairs: float, alpha: float) -> float:
@@ -115,5 +115,5 @@ def _effect(variance: float, pairs: float, alpha: float) -> float:
 
     Source: Waudby-Smith and Ramdas (2024): the aGRAPA bet λ = μ / (σ² + μ²), whose growth is solved for μ.
     """
-    share = (_PRICE_OF_MIXING - math.log(alpha)) / pairs
-    return share + math.sqrt(share**2 + 2 * variance * share)
+    share = (_PRICE_OF_MIXING + evidence_needed(alpha)) / pairs
+    return share + math.sqrt(share**2 + 2 * variance * share) if alpha else math.inf

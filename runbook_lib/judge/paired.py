@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
+from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table, table
 from runbook_lib.judge.estimates import Estimate, estimate
 from runbook_lib.judge.weighing import Weights, weigh
@@ -99,7 +102,8 @@ def judge_pairs(
     Args:
         spec: What is asked.
         counts: What was seen until now.
-        alpha: The criterion's share of the probability of a wrong ROLLBACK.
+        alpha: The criterion's share of the probability of a wrong ROLLBACK; with 0 only what may never happen
+            can fail.
         pass_alpha: The probability of a wrong PASS at the margin.
 
     Raises:
@@ -107,10 +111,15 @@ def judge_pairs(
     """
     if counts.grid != spec.grid:
         raise ValueError(f"{spec.kind} is judged by {spec.grid}, these pairs count {counts.grid}")
+    if spec.kind == "zero" and any(look.baseline_sum for look in counts.looks):
+        raise ValueError(
+            "zero is judged by breaches of the candidate alone, these pairs count the baseline's too"
+        )
     seen = table(counts)
-    weights = weigh(spec.grid, spec.on_grid(spec.tolerance), spec.on_grid(spec.margin), seen)
-    against, favour = _highest(spec, seen, weights), float(weights.favour[-1]) if counts.looks else 0.0
-    outcome = _outcome(against >= -math.log(alpha), favour >= -math.log(pass_alpha))
+    weights = weights_of(spec, seen)
+    against = float(weights.against.max(initial=0.0))
+    favour = float(weights.favour[-1]) if counts.looks else 0.0
+    outcome = _outcome(against >= evidence_needed(alpha), favour >= evidence_needed(pass_alpha))
     found = _estimate(spec, seen, weights, alpha, pass_alpha) if counts.pairs else None
     return PairedFinding(
         spec=spec,
@@ -129,10 +138,13 @@ def judge_pairs(
     )
 
 
-def _highest(spec: PairedSpec, seen: Table, weights: Weights) -> float:
-    if spec.kind == "zero":
-        return math.inf if seen.cells[:, -1].any() else 0.0
-    return float(weights.against.max(initial=0.0))
+def weights_of(spec: PairedSpec, seen: Table) -> Weights:
+    """Weigh the counts of one run, or of many, against what is asked."""
+    weights = weigh(spec.grid, spec.on_grid(spec.tolerance), spec.on_grid(spec.margin), seen)
+    if spec.kind != "zero":
+        return weights
+    happened = np.cumsum(seen.cells[..., -1], axis=-1) > 0
+    return replace(weights, against=np.where(happened, math.inf, 0.0))
 
 
 def _outcome(worse_than_tolerated: bool, within_the_margin: bool) -> Outcome:
@@ -161,7 +173,7 @@ def _smallest_effect(spec: PairedSpec, pairs: int, found: Estimate) -> float:
 def _interval(spec: PairedSpec, outcome: Outcome, found: Estimate) -> tuple[float, float]:
     """Return the interval of the last look; what an outcome has ruled out stays ruled out."""
     low, high = spec.off_grid(found.low), spec.off_grid(found.high)
-    if outcome is Outcome.FAIL and spec.kind != "zero":
+    if outcome is Outcome.FAIL or spec.kind == "zero":
         low = max(low, spec.tolerance)
     if outcome is Outcome.PASS:
         high = min(high, spec.margin)

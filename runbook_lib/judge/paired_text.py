@@ -10,14 +10,20 @@ from runbook_lib.verdict import Outcome
 
 def reason(finding: PairedFinding) -> str:
     """Return the reason for the outcome, with the number of pairs that it rests on."""
-    if finding.outcome is Outcome.FAIL:
-        return _failed(finding)
-    if not finding.pairs or finding.interval is None:
+    if math.isinf(finding.against):
+        breaches = round((finding.observed or 0) * finding.pairs)
+        return f"happened in {breaches:,} of {finding.pairs:,} sessions, and may never happen"
+    if finding.observed is None or finding.interval is None:
         return f"no pair of sessions was observed{_lost(finding)}"
-    most = difference(finding.spec, finding.interval[1])
+    seen, least, most, tolerated, allowed = (
+        difference(finding.spec, value)
+        for value in (finding.observed, *finding.interval, finding.spec.tolerance, finding.spec.margin)
+    )
+    if finding.outcome is Outcome.FAIL:
+        return f"{seen}, surely beyond {least}; {tolerated} is tolerated ({_basis(finding)})"
     if finding.outcome is Outcome.PASS:
-        return f"at most {most}, within {difference(finding.spec, finding.spec.margin)}: {_basis(finding)}"
-    return f"cannot rule out {most}, {_sought(finding)}: {_basis(finding)}; {_needed(finding)}"
+        return f"{seen}, surely within {most}; {allowed} is allowed ({_basis(finding)})"
+    return f"cannot rule out {most}, {allowed} is allowed ({_basis(finding)}); {_needed(finding)}"
 
 
 def difference(spec: PairedSpec, value: float) -> str:
@@ -35,23 +41,12 @@ def smallest_effect(finding: PairedFinding) -> str:
     return f"a candidate of {effect} would have been found half the time"
 
 
-def _failed(finding: PairedFinding) -> str:
-    if math.isinf(finding.against) or finding.observed is None or finding.interval is None:
-        breaches = round((finding.observed or 0) * finding.pairs)
-        return f"happened in {breaches} of {finding.pairs:,} sessions, and may never happen"
-    seen, least = (difference(finding.spec, value) for value in (finding.observed, finding.interval[0]))
-    tolerated = difference(finding.spec, finding.spec.tolerance)
-    return f"{seen}, at least {least}, where {tolerated} is tolerated: {_basis(finding)}"
-
-
-def _sought(finding: PairedFinding) -> str:
-    return f"and {difference(finding.spec, finding.spec.margin)} must be ruled out"
-
-
 def _needed(finding: PairedFinding) -> str:
     if finding.pairs_needed is None:
         return "more pairs like these would not settle it"
-    return f"about {finding.pairs_needed:,} more pairs would settle it"
+    # Two digits: it is a forecast from the pairs until now.
+    step = 10 ** max(0, len(str(finding.pairs_needed)) - 2)
+    return f"about {math.ceil(finding.pairs_needed / step) * step:,} more pairs would settle it"
 
 
 def _basis(finding: PairedFinding) -> str:

@@ -6,14 +6,14 @@ import numpy as np
 
 from runbook_lib.judge.betting import Array
 
-_ENOUGH_LOOKS = 8
+_ENOUGH_LOOKS = 5
 _STANDARD_ERRORS = 4.0
 
 
 def excess(pairs: Array, sums: Array, squares: Array) -> Array:
     """Return, after each look, how many times the variance between looks is what independent sessions give.
 
-    It is 1 while there are under 8 looks, or the ratio is within 4 standard errors of 1. Only the baseline is
+    It is 1 while there are under 5 looks, or the ratio is within 4 standard errors of 1. Only the baseline is
     asked: nothing that a candidate does can then make the judge more patient with it.
 
     Args:

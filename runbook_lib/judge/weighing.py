@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from runbook_lib.judge.betting import Array, block_gains, log_fortune, pair_gains
-from runbook_lib.judge.cells import Table, stakes
+from runbook_lib.judge.cells import Table, purses, stakes
 from runbook_lib.judge.steadiness import excess
 from runbook_lib.pairs import Grid
 
@@ -31,28 +30,33 @@ class Weights:
 def weigh(grid: Grid, tolerance: float, margin: float, seen: Table) -> Weights:
     """Weigh the counts of one criterion; bounds are shares for failures, logs of ratios for latencies."""
     unsteady = excess(seen.pairs, seen.sums, seen.squares)
+    evidence = _of_failures if grid == "failures" else _of_latencies
     doubt = stakes(grid, tolerance, doubt_the_candidate=True)
     trust = stakes(grid, margin, doubt_the_candidate=False)
-    against = _by_pairs_or_blocks(seen.cells, doubt, unsteady > 1)
-    if grid == "latencies":
-        favour = _by_pairs_or_blocks(seen.at_worst, trust, unsteady > 1)
-    else:
-        # Rare failures are skewed: at the margin, a look without any is likelier than its mirror image.
-        favour = log_fortune(pair_gains(seen.at_worst, trust)) / unsteady
-    return Weights(against=against, favour=favour, excess=unsteady)
+    return Weights(
+        against=evidence(seen.cells, doubt, unsteady),
+        favour=evidence(seen.at_worst, trust, unsteady),
+        excess=unsteady,
+    )
 
 
-def _by_pairs_or_blocks(cells: Array, stake: Array, unsteady: npt.NDArray[np.bool_]) -> Array:
-    """Bet on the pairs of a look, which finds much soon, or on the look as a whole, which drift cannot fool.
+def _of_failures(cells: Array, stake: Array, unsteady: Array) -> Array:
+    """Bet on every pair; an unsteady baseline divides the number of pairs by its excess variance.
 
-    The looks before it choose: what is known beforehand may, so the bet stays fair. And while the baseline is
-    unsteady, whole looks alone must prove it too: asking for more can but lower the evidence.
+    Looks as a whole cannot be bet on: a tolerance of rare failures is no symmetric hypothesis.
     """
-    on_pairs = pair_gains(cells, stake)
-    if not unsteady.any():
-        return log_fortune(on_pairs)
-    on_blocks = block_gains(cells, stake)
-    known_before = np.roll(unsteady, 1, axis=-1)
-    known_before[..., :1] = False
-    chosen = log_fortune(np.where(known_before[..., None], on_blocks, on_pairs))
-    return np.where(unsteady, np.minimum(chosen, log_fortune(on_blocks)), chosen)
+    return log_fortune(pair_gains(cells, stake), purses("failures")) / unsteady
+
+
+def _of_latencies(cells: Array, stake: Array, unsteady: Array) -> Array:
+    """Bet on every pair, which finds much soon; while the baseline is unsteady, whole looks must prove it
+    too.
+
+    Drift cannot fool a bet on whole looks. Asking for more can but lower the evidence, so that the choice of
+    when to ask costs no validity.
+    """
+    on_pairs = log_fortune(pair_gains(cells, stake), purses("latencies"))
+    if (unsteady == 1).all():
+        return on_pairs
+    on_looks = log_fortune(block_gains(cells, stake), purses("latencies"))
+    return np.where(unsteady > 1, np.minimum(on_pairs, on_looks), on_pairs)
