@@ -12,12 +12,13 @@ from world import LOOK, Asked, Observed
 
 from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table
-from runbook_lib.judge.multiplicity import ROLLBACK_ALPHA, shares
 from runbook_lib.judge.paired import PASS_ALPHA, weights_of
+from runbook_lib.judge.risk import shares
 from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid
 
 Array = npt.NDArray[np.float64]
 NEVER = math.inf
+ROLLBACK_ALPHA = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)

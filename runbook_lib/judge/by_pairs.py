@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge import paired_text
-from runbook_lib.judge.cells import table
+from runbook_lib.judge.evidence_line import evidence_line
 from runbook_lib.judge.paired import Kind, PairedFinding, PairedSpec, judge_pairs
 from runbook_lib.judge.risk import Risk
-from runbook_lib.judge.weighing import weigh
 from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Criterion, Paired
 from runbook_lib.verdict import CriterionResult, LookSeen, Outcome
 
-_LOG_10 = float(np.log(10))
+_LOG_10 = math.log(10)
 
 
 def judge_by_pairs(
@@ -101,10 +100,7 @@ def _would_change(found: PairedFinding | None, step: str) -> str:
 
 
 def _trail(spec: PairedSpec, counts: PairCounts) -> tuple[LookSeen, ...]:
-    """Return the evidence after each look, as powers of ten."""
-    seen = table(counts)
-    weights = weigh(spec.grid, spec.on_grid(spec.tolerance), spec.on_grid(spec.margin), seen)
     return tuple(
-        LookSeen(pairs=int(pairs), against=float(against) / _LOG_10, favour=float(favour) / _LOG_10)
-        for pairs, against, favour in zip(np.cumsum(seen.pairs), weights.against, weights.favour, strict=True)
+        LookSeen(pairs=each.pairs, against=each.against / _LOG_10, favour=each.favour / _LOG_10)
+        for each in evidence_line(spec, counts)
     )

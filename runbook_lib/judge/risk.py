@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runbook_lib.judge.multiplicity import shares
 from runbook_lib.judge.paired import PairedFinding
 from runbook_lib.plan import Plan
 from runbook_lib.verdict import Outcome
@@ -44,3 +44,21 @@ def risks(plan: Plan) -> dict[str, Risk]:
         name: Risk(share=part, alpha=judging.alpha * part, pass_alpha=judging.pass_alpha)
         for (name, _), part in zip(paired, parts, strict=True)
     }
+
+
+def shares(weights: Sequence[float]) -> tuple[float, ...]:
+    """Return each criterion's share of the probability of a wrong ROLLBACK, in proportion to its weight.
+
+    Holds whatever the criteria have to do with each other. A weight of 0 suits what may never happen: it
+    needs no statistics to fail.
+
+    Source: weighted Bonferroni, Genovese, Roeder and Wasserman, False discovery control with p-value
+    weighting (Biometrika, 2006): reject where p_i ≤ w_i alpha / m, the w_i averaging 1.
+
+    Raises:
+        ValueError: If a weight is negative or not finite.
+    """
+    total = sum(weights)
+    if any(not 0 <= weight < math.inf for weight in weights):
+        raise ValueError(f"weights are 0 or more, not {list(weights)}")
+    return tuple(weight / total if total else 0.0 for weight in weights)

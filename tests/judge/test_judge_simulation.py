@@ -13,9 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "judge"))
 import ours
 import world
 
-from runbook_lib.judge.multiplicity import ROLLBACK_ALPHA, Weighed, decide, shares
 from runbook_lib.judge.paired import judge_pairs
+from runbook_lib.judge.risk import shares
 from runbook_lib.pairs import Pair, PairCounts, count_failures, count_latencies, merge
+from runbook_lib.verdict import Outcome
 
 SCENARIOS = (
     world.Scenario(name="A/A"),
@@ -46,20 +47,15 @@ def test_watching_many_runs_at_once_decides_as_judging_one_after_the_other(scena
     portions = shares([asked.weight for asked in world.TWELVE])
     for run in range(RUNS):
         for until in (600, PAIRS):
-            findings = [
-                Weighed(
-                    id=asked.name,
-                    critical=True,
-                    share=share,
-                    finding=judge_pairs(
-                        asked.spec, counted(asked, seen[asked.name], run, until), ROLLBACK_ALPHA * share
-                    ),
-                )
+            outcomes = {
+                judge_pairs(
+                    asked.spec, counted(asked, seen[asked.name], run, until), ours.ROLLBACK_ALPHA * share
+                ).outcome
                 for asked, share in zip(world.TWELVE, portions, strict=True)
-            ]
-            assert (decide(findings).action == "ROLLBACK") == (watched.rollback[run] <= until)
+            }
+            assert (Outcome.FAIL in outcomes) == (watched.rollback[run] <= until)
             if watched.proceed[run] > until:
-                assert decide(findings).action != "PROCEED_TO_PRODUCTION"
+                assert outcomes != {Outcome.PASS}
 
 
 def test_small_runs_keep_what_the_benchmark_promises_of_large_ones() -> None:
