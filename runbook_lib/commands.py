@@ -34,7 +34,8 @@ class LocalCommands:
     """
 
     def __init__(self, environment: Mapping[str, str], clock: Clock) -> None:
-        self._environment, self._clock = dict(environment), clock
+        self.environment: Mapping[str, str] = dict(environment)
+        self._clock = clock
 
     def run(
         self,
@@ -47,7 +48,7 @@ class LocalCommands:
         listener: Listener | None = None,
     ) -> CommandResult:
         """Run a command; `python` means the interpreter that runs this."""
-        environment = {**self._environment, **env, MARK: new_mark()}
+        environment = {**self.environment, **env, MARK: new_mark()}
         start = self._clock.now()
         process = self._start(argv, cwd, environment)
         running = _Running(process, ProcessTree(process.pid, environment[MARK]), listener)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -210,6 +210,11 @@ class Listener(Protocol):
 
 class Commands(Protocol):
     """Runs the plan's own commands."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command gets; its own `env` is laid over it."""
+        ...
 
     def run(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,6 +57,11 @@ class RecordedCommands:
 
     def __init__(self, inner: Commands, scribe: Scribe) -> None:
         self._inner, self._scribe = inner, scribe
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command gets."""
+        return self._inner.environment
 
     def run(
         self,

@@ -16,8 +16,18 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
 FLOORS = {
-    0: ("__init__", "catalogue", "clock", "dotted", "errors", "process_tree", "redact"),
-    1: ("evidence", "kept_output", "places", "plan", "plan_file", "ports", "sessions", "verdict"),
+    0: ("__init__", "catalogue", "clock", "dotted", "errors", "plan_section", "process_tree", "redact"),
+    1: (
+        "evidence",
+        "kept_output",
+        "places",
+        "plan",
+        "plan_file",
+        "plan_suite",
+        "ports",
+        "sessions",
+        "verdict",
+    ),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "run"),
@@ -26,6 +36,7 @@ FLOORS = {
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
 SIDEWAYS = {
     ("plan_file", "plan"),
+    ("plan", "plan_suite"),
     ("ports", "evidence"),
     ("verdict", "evidence"),
     ("sessions", "evidence"),

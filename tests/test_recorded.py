@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,10 @@ class FakeCloud:
         self._act(f"set {len(shares)} shares")
         return SERVICE
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {"HOME": "h"}
+
     def run(
         self,
         argv: Sequence[str],
@@ -115,6 +119,7 @@ def test_a_command_is_recorded_and_its_result_passed_on_whatever_its_exit_code(l
     result = commands.run(["make", "ship"], cwd=Path("w"), env={"A": "b"}, timeout_s=9)
 
     assert (result.exit_code, result.output) == (3, "o")
+    assert commands.environment == {"HOME": "h"}
     made = "ran ['make', 'ship'] in w with {'A': 'b'} within 9, 0 secrets, None"
     assert ledger.lines == ["act intended: run make ship", made, "act done: run make ship"]
 

@@ -14,7 +14,8 @@ from cloud import Staging, measured
 from patience import eventually
 
 from runbook_lib.evidence import DeployEvidence, Measurement, SuiteResult, SuitesEvidence
-from runbook_lib.plan import Endpoints, Plan, Suite
+from runbook_lib.plan import Endpoints, Plan
+from runbook_lib.plan_suite import Suite
 from runbook_lib.redact import secrets_of
 from runbook_lib.steps.suites import as_argv, run_suites
 
@@ -95,7 +96,7 @@ def test_a_pass_without_a_request_is_hollow_and_no_data(run: RunSuite) -> None:
     assert statuses(result) == [("test_nothing", "hollow")]
     assert (result.tests[0].detail, result.requests) == (HOLLOW, 0)
     assert (failures.value, failures.samples, failures.missing) == (None, 0, 1)
-    assert failures.note == "test_it::test_nothing hollow"
+    assert failures.note == f"test_it.py::test_nothing hollow: {HOLLOW}"
 
 
 def test_a_suite_that_need_not_reach_the_candidate_is_believed_without_a_request(run: RunSuite) -> None:
@@ -118,7 +119,7 @@ def test_a_skipped_test_is_missing_and_not_passed(run: RunSuite) -> None:
 
     assert statuses(result) == [("test_a", "passed"), ("test_b", "skipped")]
     assert (failures.value, failures.samples, failures.missing) == (0, 1, 1)
-    assert failures.note == "test_it::test_b skipped"
+    assert failures.note == "test_it.py::test_b skipped: Skipped: no key"
     assert "no key" in result.tests[1].detail
 
 
@@ -128,16 +129,16 @@ def test_failing_and_broken_tests_are_counted_with_their_details(run: RunSuite) 
 
     assert statuses(result) == [("test_a", "passed"), ("test_b", "failed"), ("test_c", "error")]
     assert (result.exit_code, failures.value, failures.samples) == (1, 2, 3)
-    assert failures.note == "test_it::test_b failed"
+    assert failures.note == "test_it.py::test_b failed: fails on both"
     assert "418" in result.tests[1].detail
 
 
-def test_no_collected_test_is_a_failure_of_the_suite(run: RunSuite) -> None:
+def test_no_collected_test_is_no_data(run: RunSuite) -> None:
     result, failures = run("")
 
-    assert statuses(result) == [("exit code 5", "failed")]
-    assert (failures.value, failures.samples) == (1, 1)
-    assert "no tests ran" in result.tests[0].detail
+    assert (result.exit_code, result.tests) == (5, ())
+    assert (failures.value, failures.missing, failures.note) == (None, 1, "no test was collected")
+    assert "no tests ran" in result.output
 
 
 def test_failures_in_the_report_count_although_the_command_ends_well(run: RunSuite) -> None:
