@@ -166,7 +166,7 @@ class LogsEvidence(StepEvidence):
 TestStatus = Literal[
     "passed", "failed", "error", "skipped", "xfailed", "xpassed", "hollow", "flaky"
 ]  # fmt: skip
-Finding = Literal["", "new failure", "fails on both", "flaky", "not compared"]
+Finding = Literal["", "new failure", "fails on both", "flaky", "not compared", "fixed"]
 
 
 class Trouble(Record):
@@ -195,7 +195,7 @@ class TestResult(Record):
         start: When it began; None where the runner does not tell.
         attempts: How often it was run on the candidate.
         baseline: Its status on the baseline, or why it has none there; empty where it was not run there.
-        finding: What candidate and baseline together say of a failure.
+        finding: What all its runs together say of a failure; `fixed`: failed on the baseline alone.
         trouble: For a failed test, what was seen in its time.
     """
 

@@ -30,7 +30,7 @@ FLOORS = {
     ),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
-    4: ("headless", "run"),
+    4: ("headless", "live", "run"),
     5: ("cli", "notebook", "terminal"),
 }
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
@@ -43,6 +43,7 @@ SIDEWAYS = {
     ("sessions", "ports"),
     ("run", "headless"),
     ("headless", "run"),
+    ("run", "live"),
     ("cli", "terminal"),
 }
 ALONE = "emulator"

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.redact import MASK, secrets_of
-from runbook_lib.report import charts, tables, text
+from runbook_lib.report import charts, suite_tables, tables, text
 from runbook_lib.report.record import RunRecord
 
 
@@ -49,6 +49,7 @@ def render(record: RunRecord) -> str:
         record=record,
         charts={chart.id: chart for chart in drawn},
         tables=tables,
+        suite_tables=suite_tables,
         text=text,
         parameters=masked_parameters(record),
         style=Markup(_template_file("report.css")),  # noqa: S704 - our own file

@@ -32,7 +32,7 @@ def test_a_suite_ended_at_its_limit_says_so_and_does_not_pass() -> None:
     suites = records.SuitesEvidence(window=records.window(), suites=(late,))
     table = tables.suites(records.replace(record, suites=suites))
     assert list(table.iloc[0])[1:] == [
-        "? INCONCLUSIVE", "12.4 s", "1 passed", "not observed", "ended at its time limit",
+        "? INCONCLUSIVE", "12.4 s", "1 passed", "not observed", "ended at its time limit", "exit code",
     ]  # fmt: skip
 
 

@@ -3,6 +3,6 @@
 from runbook_lib.steps.suites.invocation import as_argv
 from runbook_lib.steps.suites.progress import SuiteProgress
 from runbook_lib.steps.suites.step import run_suites
-from runbook_lib.steps.suites.trouble import trouble_files
+from runbook_lib.steps.suites.trouble import FAILURES, trouble_files
 
-__all__ = ["SuiteProgress", "as_argv", "run_suites", "trouble_files"]
+__all__ = ["FAILURES", "SuiteProgress", "as_argv", "run_suites", "trouble_files"]

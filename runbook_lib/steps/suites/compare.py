@@ -87,7 +87,8 @@ def _found(test: TestResult, before: tuple[TestResult, ...]) -> TestResult:
         "error": "fails on both",
     }
     if not test.failed:
-        return test.model_copy(update={"baseline": status})
+        fixed = test.status == "passed" and status in ("failed", "error")
+        return test.model_copy(update={"baseline": status, "finding": "fixed" if fixed else test.finding})
     known = {"baseline": status or "not seen there", "finding": findings.get(status, "not compared")}
     return test.model_copy(update=known)
 

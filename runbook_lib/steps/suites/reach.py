@@ -48,7 +48,7 @@ def believed(suite: Suite, result: SuiteResult, log: RequestLog) -> SuiteResult:
 
 def _believed(test: TestResult, suite: Suite, reached: int, log: RequestLog) -> TestResult:
     why = _doubt(test, suite, reached, log) if test.status == "passed" else ""
-    return test.model_copy(update={"status": "hollow", "detail": why}) if why else test
+    return test.model_copy(update={"status": "hollow", "detail": why, "finding": ""}) if why else test
 
 
 def _doubt(test: TestResult, suite: Suite, reached: int, log: RequestLog) -> str:

@@ -51,7 +51,7 @@ class TapReader:
         """Take one line of the suite's output."""
         text = line.strip()
         level = len(line) - len(line.lstrip(" "))
-        if self._last and self._in_block and level > self._last.level:
+        if self._last and self._in_block and (level > self._last.level or not text):
             self._describe(self._last, text)
             self._in_block = text != "..."
             return

@@ -14,7 +14,7 @@ from runbook_lib.plan import Plan
 from runbook_lib.ports import LogQuery, Ports
 from runbook_lib.redact import redact
 
-FOLDER = "evidence/failures"
+FAILURES = "evidence/failures"
 _MOST_BUNDLES = 20
 _MOST_LINES = 100
 _MOST_TRACES = 20
@@ -80,7 +80,7 @@ def _suite_with(
         if test in troubled:
             start, end = _span(suite, test)
             own = lines[lines["time"].between(start - skew, end + skew)]
-            found = _trouble(f"{FOLDER}/{suite.id}-{_slug(test.name)}-{number}", own, secrets)
+            found = _trouble(f"{FAILURES}/{suite.id}-{_slug(test.name)}-{number}", own, secrets)
         tests.append(test.model_copy(update={"trouble": found}))
     return suite.model_copy(update={"tests": tuple(tests)})
 
