@@ -123,7 +123,7 @@ class Cockpit:
         seen = self._run.run_suites(lambda sentence: cell.update(Shown(sentence=sentence)))
         cell.update(Shown(sentence=suite_tables.ran(seen)))
         table = tables.suites(self._record())
-        passed = int((table["Outcome"] == "PASS").sum())
+        passed = int(table["Outcome"].str.endswith("PASS").sum())
         return Shown(sentence=f"{passed} of {len(table)} suites passed", parts=(table,))
 
     def tests(self) -> Shown:

@@ -16,8 +16,8 @@ CRITERION = (
     "must_have_data"
 )
 SUITE = (
-    "title, pytest, command, cwd, env, timeout_s, junit, retries, on_baseline, parallel, must_reach_candidate, "
-    "reach_per, user_agent, token_env"
+    "title, pytest, command, cwd, env, timeout_s, junit, retries, on_baseline, parallel, "
+    "must_reach_candidate, reach_per, user_agent, token_env"
 )
 TEMPLATES = (
     "{candidate_url} {candidate_ws_url} {baseline_url} {run_id} {suite} {token_env} {junit}: "

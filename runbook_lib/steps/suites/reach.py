@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -27,9 +28,11 @@ class RequestLog:
         self._ends = requests["time"] + pd.to_timedelta(requests["latency_s"].fillna(0), unit="s")
 
     def by(self, user_agent: str) -> RequestLog:
-        """Return the requests whose user agent contains a text."""
+        """Return the requests whose user agent contains a text as whole words: no `e2e` in `e2e-slow`."""
         names = self._requests["user_agent"].fillna("").astype(str)
-        return RequestLog(self._requests[names.str.contains(user_agent, regex=False)], self._skew)
+        return RequestLog(
+            self._requests[names.str.contains(rf"(?<![\w-]){re.escape(user_agent)}(?![\w-])")], self._skew
+        )
 
     def count(self, start: datetime, end: datetime) -> int:
         """Return how many were open at some moment of the span, as a WebSocket is for long."""

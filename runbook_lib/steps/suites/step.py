@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import groupby
 
@@ -114,7 +114,9 @@ def _together(suites: Mapping[str, Suite], bench: Bench) -> tuple[SuiteResult, .
         return tuple(_run(name, suite, bench) for name, suite in suites.items())
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         try:
-            return tuple(pool.map(lambda name: _run(name, suites[name], bench), suites))
+            runs = [pool.submit(_run, name, suite, bench) for name, suite in suites.items()]
+            ended = wait(runs, return_when=FIRST_EXCEPTION).done
+            return tuple(run.result() for run in (*(run for run in ended if run.exception()), *runs))
         except BaseException:
             bench.stopped.set()
             raise

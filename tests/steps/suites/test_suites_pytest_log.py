@@ -102,8 +102,6 @@ def test_a_session_that_ends_between_its_tests_did_not_come_to_its_end(tmp_path:
         "import os\ndef pytest_runtest_logfinish(nodeid): os._exit(0)", encoding="utf-8"
     )
     found = by_name(session(tmp_path, body="def test_a(): pass\ndef test_b(): pass"))
-    assert [test.status for test in found.values()] == ["error" if name != "test_a" else test.status
-                                                        for name, test in found.items()]  # fmt: skip
     assert "error" in {test.status for test in found.values()}
 
 
@@ -136,7 +134,8 @@ def test_parallel_workers_report_once_and_run_only_the_chosen(tmp_path: Path) ->
 
 def test_a_pytest_inside_a_test_does_not_report(tmp_path: Path) -> None:
     (tmp_path / "inner.py").write_text("def test_inner(): assert False", encoding="utf-8")
-    inside = "import subprocess, sys\ndef test_outer(): subprocess.run([sys.executable, '-m', 'pytest', 'inner.py'])"
+    run = "subprocess.run([sys.executable, '-m', 'pytest', 'inner.py'])"
+    inside = f"import subprocess, sys\ndef test_outer(): {run}"
     assert list(by_name(session(tmp_path, body=inside))) == ["test_outer"]
 
 
