@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -138,9 +138,12 @@ class _Follower:
 def _progress(
     name: str, suite: Suite, role: Role, secrets: Sequence[str]
 ) -> Callable[[Tally, str], SuiteProgress]:
+    def shown(text: str) -> str:
+        return redact(text, secrets)[:_LINE_CHARS]
+
     def progress(tally: Tally, line: str) -> SuiteProgress:
-        shown = redact(line, secrets)[:_LINE_CHARS]
-        return SuiteProgress(suite=name, title=suite.title or name, role=role, tally=tally, line=shown)
+        known = replace(tally, running=shown(tally.running))
+        return SuiteProgress(suite=name, title=suite.title or name, role=role, tally=known, line=shown(line))
 
     return progress
 
