@@ -53,6 +53,8 @@ class LocalCommands:
         process = self._start(argv, cwd, environment)
         running = _Running(process, ProcessTree(process.pid, environment[MARK]), listener)
         exit_code = running.to_its_end(timeout_s)
+        if listener:
+            listener.pulse()
         return CommandResult(
             exit_code=exit_code,
             output=running.output.text((*secrets, *secrets_of(environment))),
@@ -137,8 +139,6 @@ class _Running:
         while self._read(0):
             pass
         self._lines.end()
-        if self._listener:
-            self._listener.pulse()
         if self._process.stdout:
             self._process.stdout.close()
 

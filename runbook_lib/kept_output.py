@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from runbook_lib.redact import redact
+from runbook_lib.redact import plain, redact
 
 HEAD_BYTES = 200_000
 TAIL_BYTES = 800_000
@@ -39,10 +39,14 @@ class KeptOutput:
         """Return what was kept, redacted; where bytes were left out, a line in the middle says how many."""
         head, tail = bytes(self._head), b"".join(self._tail)
         if not self._dropped_bytes:
-            return redact((head + tail).decode(errors="replace"), secrets)
-        first = redact(head.decode(errors="replace"), secrets)[:-_MARGIN_BYTES]
-        last = redact(tail.decode(errors="replace"), secrets)[_MARGIN_BYTES:]
+            return _shown(head + tail, secrets)
+        first = _shown(head, secrets)[:-_MARGIN_BYTES]
+        last = _shown(tail, secrets)[_MARGIN_BYTES:]
         return f"{first}\n… {self._dropped_bytes + 2 * _MARGIN_BYTES:,} bytes left out …\n{last}"
+
+
+def _shown(raw: bytes, secrets: Sequence[str]) -> str:
+    return redact(plain(raw.decode(errors="replace")), secrets)
 
 
 class Lines:

@@ -132,6 +132,7 @@ class ProgressLines:
             self._since_s = time.monotonic()
             self._status.update(_Doing(title, self._live))
             return
+        self._live.unlink(missing_ok=True)  # a kernel that died could not
         took = f"{time.monotonic() - self._since_s:5.1f} s"
         mark = Text("✗ ", style="red") if progress.failed else Text("✓ ", style="green")
         failed = Text(f"  {progress.failed}", style="red") if progress.failed else Text("")

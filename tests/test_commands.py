@@ -93,6 +93,11 @@ def test_a_secret_of_the_environment_never_appears_in_the_output() -> None:
     assert result.output == "[redacted]|[redacted]|plain text\n"
 
 
+def test_terminal_sequences_are_taken_out_and_hide_no_secret() -> None:
+    program = r"printf 'a\033[31mred\033[0m sword\033[1mfish \033]8;;http://x\007y'"
+    assert run("sh", "-c", program, secrets=["swordfish"]).output == "ared [redacted] y"
+
+
 def test_a_secret_whose_variable_has_a_harmless_name_is_masked_where_it_is_told() -> None:
     assert run("sh", "-c", "echo an-opaque-thing", secrets=["an-opaque-thing"]).output == "[redacted]\n"
 

@@ -12,7 +12,7 @@ from threading import Event
 from runbook_lib.evidence import DeployEvidence, Role, TestResult
 from runbook_lib.plan_suite import Suite
 from runbook_lib.ports import CommandResult, Ports
-from runbook_lib.redact import redact
+from runbook_lib.redact import plain, redact
 from runbook_lib.steps.suites.go_test import GoTestReader
 from runbook_lib.steps.suites.invocation import Invocation, chosen, invocation
 from runbook_lib.steps.suites.junit import read_junit
@@ -139,7 +139,7 @@ def _progress(
     name: str, suite: Suite, role: Role, secrets: Sequence[str]
 ) -> Callable[[Tally, str], SuiteProgress]:
     def shown(text: str) -> str:
-        return redact(text, secrets)[:_LINE_CHARS]
+        return redact(plain(text), secrets)[:_LINE_CHARS]
 
     def progress(tally: Tally, line: str) -> SuiteProgress:
         known = replace(tally, running=shown(tally.running))

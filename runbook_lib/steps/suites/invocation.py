@@ -13,6 +13,8 @@ from pathlib import Path
 from runbook_lib.evidence import DeployEvidence, Role
 from runbook_lib.plan_suite import Suite
 
+_PLAIN = {"NO_COLOR": "1", "PY_COLORS": "0", "FORCE_COLOR": "", "CLICOLOR_FORCE": "0"}
+"""A kernel's environment asks for colours, which nobody wants in evidence."""
 PLUGIN = Path(__file__).parent / "plugin"
 _PYTEST_NODE = re.compile(r"\.py::")
 
@@ -77,6 +79,7 @@ def invocation(
         empty,
         argv=tuple(part.format_map(filled) for part in as_argv(suite)),
         env={
+            **_PLAIN,
             "RUNBOOK_RUN_ID": run_id,
             "RUNBOOK_USER_AGENT": agent_of(name, suite, run_id) or f"runbook/{run_id}",
             **env,

@@ -116,6 +116,12 @@ def _told(test: _Test, secrets: Sequence[str]) -> TestResult:
         None if open_ended else test.duration_s,
         detail=f"{ENDED_IN_IT}\n{test.text}".strip() if open_ended else test.text,
         output=test.output,
-        start=datetime.fromtimestamp(test.start_s, UTC),
+        start=_moment(test.start_s),
         secrets=secrets,
     )
+
+
+def _moment(seconds: float) -> datetime | None:
+    with suppress(ValueError, OverflowError, OSError):  # the file is within the suite's reach
+        return datetime.fromtimestamp(seconds, UTC)
+    return None

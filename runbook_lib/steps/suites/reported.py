@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from runbook_lib.evidence import TestResult, TestStatus
-from runbook_lib.redact import redact
+from runbook_lib.redact import plain, redact
 
 NAME_CHARS = 500
 DETAIL_CHARS = 2_000
@@ -17,6 +16,9 @@ OUTPUT_CHARS = 4_000
 RAW_CHARS = 12_000
 """A reader keeps so much of a text; what a secret's cut end could stand in is taken off after redaction."""
 _MARGIN_CHARS = 4_000
+_LONGEST_S = 1e7
+_YEARS = range(2000, 3000)
+"""Times beyond these are nobody's, and arithmetic with them fails."""
 MOST_TESTS = 20_000
 ENDED_IN_IT = "the runner ended while this test ran"
 
@@ -58,18 +60,18 @@ def a_test(
     secrets: Sequence[str] = (),
 ) -> TestResult:
     """Return a test as evidence: the beginning of its failure's text, the end of its output."""
-    known = duration_s is not None and math.isfinite(duration_s) and duration_s >= 0
+    known = duration_s is not None and 0 <= duration_s <= _LONGEST_S
     return TestResult(
-        name=redact(name, secrets)[:NAME_CHARS] or "unnamed",
+        name=redact(plain(name), secrets)[:NAME_CHARS] or "unnamed",
         status=status,
         duration_s=duration_s if known else None,
         detail=_shown(detail, secrets)[:DETAIL_CHARS],
         output=_shown(output, secrets)[-OUTPUT_CHARS:],
-        start=start,
+        start=start if start and start.year in _YEARS else None,
     )
 
 
 def _shown(text: str, secrets: Sequence[str]) -> str:
     """Return `text` redacted, without the ends at which a reader may have cut a secret in two."""
-    shown = redact(text, secrets)
+    shown = redact(plain(text), secrets)
     return shown if len(text) < RAW_CHARS else shown[_MARGIN_CHARS:-_MARGIN_CHARS]

@@ -212,4 +212,5 @@ def _failures(result: SuiteResult, role: Role, tests: tuple[TestResult, ...]) ->
 def _note(test: TestResult) -> str:
     """Return what is wrong with a test: of a failure what it means, else the reason's first line."""
     why = test.finding if test.failed else test.detail.partition("\n")[0]
-    return f"{test.name} {test.status}{f': {why}' if why else ''}"[:_NOTE_CHARS]
+    name = test.name.rpartition("/")[2]  # a file's folders tell little
+    return f"{name} {test.status}{f': {why}' if why else ''}"[:_NOTE_CHARS]

@@ -16,7 +16,7 @@ _VERSION = re.compile(r"TAP version \d+\s*$")
 _PLAN = re.compile(r"1\.\.(?P<count>\d{1,9})\s*(?:#\s*(?P<reason>.*))?$")
 _POINT = re.compile(r"(?P<not>not )?ok(?:\s+(?P<number>\d{1,9}))?(?:\s+(?P<rest>.*))?$")
 _DIRECTIVE = re.compile(r"(?:^|\s)#\s*(?P<kind>todo|skip)\w*:?(?:\s+(?P<reason>.*))?$", re.IGNORECASE)
-_DURATION = re.compile(r"duration_ms:\s*(?P<ms>[\d.]+)\s*$")
+_DURATION = re.compile(r"duration_ms:\s*(?P<ms>\d{1,12}(?:\.\d{1,12})?)\s*$")
 
 
 @dataclass(kw_only=True)

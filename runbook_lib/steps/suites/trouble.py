@@ -103,7 +103,8 @@ def _line(row: Mapping[Hashable, Any]) -> str:
 
 def _slug(name: str) -> str:
     """Return the end of a test's name as a folder's name that means nothing to any shell or file system."""
-    return re.sub(r"[^A-Za-z0-9_]+", "-", name)[-_NAME_CHARS:].strip("-") or "test"
+    own = name.rpartition("::")[2]
+    return re.sub(r"[^A-Za-z0-9_]+", "-", own)[-_NAME_CHARS:].strip("-") or "test"
 
 
 def _failure_text(suite: SuiteResult, test: TestResult) -> str:

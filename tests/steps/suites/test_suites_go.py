@@ -87,6 +87,15 @@ def test_packages_without_tests_are_no_tests_and_other_json_is_none() -> None:
     assert read('{"Action": "pass"}', '{"level": "info"}', "{", '{"a":' * 5000, "[]").tests() is None
 
 
+def test_a_time_that_cannot_be_is_unknown() -> None:
+    end = json.dumps({"Action": "pass", "Package": "x", "Test": "TestA", "Elapsed": 1e300})
+    for time in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "soon", 7, "2026-11-23T17:00:00"):
+        run = json.dumps({"Action": "run", "Package": "x", "Test": "TestA", "Time": time})
+        tests = read(run, end).tests()
+        assert tests is not None
+        assert (tests[0].start, tests[0].duration_s) == (None, None)
+
+
 def test_the_tally_counts_what_ended_and_names_what_runs() -> None:
     tally = read(event("run", "TestA"), event("fail", "TestA"), event("run", "TestB")).tally()
     assert (tally.done, tally.failed, tally.running) == (1, 1, "TestB")

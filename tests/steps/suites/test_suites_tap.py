@@ -66,6 +66,13 @@ def test_a_failure_is_told_by_its_diagnostics_and_its_time_by_the_yaml_block() -
     assert (tests[0].detail, tests[0].duration_s) == ("at: x.js:3\nFailed test 'a'", 0.2505)
 
 
+@pytest.mark.parametrize("line", ["duration_ms: 1.2.3", "duration_ms: .", "duration_ms: 1e999", "]: {{"])
+def test_a_block_of_nonsense_is_only_text(line: str) -> None:
+    tests = read(f"1..1\nnot ok 1 - a\n  ---\n  {line}\n  ...")
+    assert tests is not None
+    assert (tests[0].detail, tests[0].duration_s) == (line, None)
+
+
 def test_a_secret_in_names_and_diagnostics_is_masked() -> None:
     reader = TapReader()
     for line in ("1..1", "not ok 1 - with swordfish", "# got swordfish"):

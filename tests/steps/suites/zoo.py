@@ -143,8 +143,9 @@ ZOO = {
         on_baseline="always"),
     "cannot-be-sent-to-the-baseline": script(
         "sys.exit(4)", 1, "failed", on_baseline="failed", env={"URL": "{plain_url}", "OTHER": ""}),
+    "colours-everything": script("print('\\033[31mred\\033[0m')", 0, "passed"),
     # secrets
     "prints-a-token": pytest_file(
-        f"def test_a():\n    reach()\n    print('{JWT}', os.environ['MY_THING'], os.environ['A_SECRET'])\n"
+        f"def test_a():\n    reach()\n    print('{JWT}', *os.environ['MY_THING'], sep='\\033[1m')\n"
         "    assert 0, os.environ['MY_THING'] + os.environ['A_SECRET']", 1, "failed", token_env="MY_THING"),  # noqa: S106
 }  # fmt: skip
