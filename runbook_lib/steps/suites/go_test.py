@@ -72,7 +72,7 @@ class GoTestReader:
         if action in ("run", "start"):
             run.start = _time(event.get("Time"))
         elif action in _ENDS:
-            run.status, run.duration_s = _ENDS[action], _seconds(event.get("Elapsed"))
+            run.status, run.duration_s = _ENDS[action], _length(run, event)
         elif action == "output":
             run.output = (run.output + str(event.get("Output", "")))[-RAW_CHARS:]
             if not run.test and run.output.rstrip().endswith("(cached)"):
@@ -111,5 +111,9 @@ def _time(text: object) -> datetime | None:
     return None
 
 
-def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+def _length(run: _Run, end: dict[str, Any]) -> float | None:
+    """Return seconds by the events' own times where that is more: `Elapsed` is cut to hundredths."""
+    elapsed, stop = end.get("Elapsed"), _time(end.get("Time"))
+    known = [float(elapsed)] if isinstance(elapsed, int | float) else []
+    known += [(stop - run.start).total_seconds()] if stop and run.start else []
+    return max(known, default=None)

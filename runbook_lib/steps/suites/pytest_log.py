@@ -17,10 +17,16 @@ _STRICT = "[XPASS(strict)]"
 
 @dataclass(kw_only=True)
 class _Test:
-    """One test as its reports come in. `worst` is None until one of them decides."""
+    """One test as its reports come in.
+
+    Attributes:
+        last_s: When it was last heard of: the phases' own lengths leave out what is between them.
+        worst: None until a report decides.
+    """
 
     name: str
     start_s: float
+    last_s: float = 0.0
     worst: TestStatus | None = None
     duration_s: float = 0.0
     text: str = ""
@@ -77,7 +83,7 @@ class PytestLogReader:
             case "start" | "report" | "end" as event if len(self._tests) < MOST_TESTS:
                 name = str(record["test"])
                 test = self._tests.setdefault(name, _Test(name=name, start_s=float(record["time"])))
-                test.ended = event == "end"
+                test.ended, test.last_s = event == "end", float(record["time"])
                 if event == "report":
                     _add(test, record)
 
@@ -113,7 +119,7 @@ def _told(test: _Test, secrets: Sequence[str]) -> TestResult:
     return a_test(
         test.name,
         "error" if open_ended else test.worst or "error",
-        None if open_ended else test.duration_s,
+        None if open_ended else max(test.duration_s, test.last_s - test.start_s),
         detail=f"{ENDED_IN_IT}\n{test.text}".strip() if open_ended else test.text,
         output=test.output,
         start=_moment(test.start_s),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from runbook_lib.steps.suites.go_test import GoTestReader
 
 NOW = "2026-11-23T17:00:00.123456789Z"
@@ -85,6 +87,13 @@ def test_a_result_from_the_cache_proves_nothing() -> None:
 def test_packages_without_tests_are_no_tests_and_other_json_is_none() -> None:
     assert statuses(event("output", Output="?   \tx/chat\t[no test files]\n"), event("skip")) == {}
     assert read('{"Action": "pass"}', '{"level": "info"}', "{", '{"a":' * 5000, "[]").tests() is None
+
+
+def test_a_test_that_go_rounds_to_nothing_has_its_length_by_its_events() -> None:
+    end = event("pass", "TestA", Elapsed=0, Time="2026-11-23T17:00:00.127456789Z")
+    tests = read(event("run", "TestA"), end).tests()
+    assert tests is not None
+    assert tests[0].duration_s == pytest.approx(0.004)
 
 
 def test_a_time_that_cannot_be_is_unknown() -> None:

@@ -139,6 +139,19 @@ def test_a_pytest_inside_a_test_does_not_report(tmp_path: Path) -> None:
     assert list(by_name(session(tmp_path, body=inside))) == ["test_outer"]
 
 
+def test_the_time_between_a_tests_phases_is_its_own_too() -> None:
+    reader = PytestLogReader()
+    phase = {"event": "report", "test": "a", "outcome": "passed", "xfail": False, "start": None, "text": ""}
+    for record in (
+        {"event": "session", "time": 0}, {"event": "start", "test": "a", "time": 1e9},
+        {**phase, "when": "call", "duration_s": 0.5, "output": "", "time": 1e9 + 2},
+        {"event": "end", "test": "a", "time": 1e9 + 3}, {"event": "finish", "time": 1e9 + 4},
+    ):  # fmt: skip
+        reader.feed(json.dumps(record))
+    (test,) = reader.tests() or ()
+    assert test.duration_s == 3
+
+
 def test_lines_that_are_none_are_passed_over() -> None:
     reader = PytestLogReader()
     for line in (
