@@ -69,7 +69,7 @@ def run(
     root = project_root()
     begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
     show_start(begun)
-    with ProgressLines() as watch:
+    with ProgressLines(begun.folder.path) as watch:
         code = run_notebooks(begun, watch, root / NOTEBOOKS)
     show_verdict(begun, begun.verdict())
     raise typer.Exit(code)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from runbook_lib.clock import Clock
 from runbook_lib.errors import CommandFailed
 from runbook_lib.evidence import Window
-from runbook_lib.ports import CommandResult
-from runbook_lib.redact import redact, secrets_of
+from runbook_lib.kept_output import KeptOutput, Lines
+from runbook_lib.ports import CommandResult, Listener
+from runbook_lib.process_tree import MARK, ProcessTree, new_mark
+from runbook_lib.redact import secrets_of
 
-OUTPUT_LIMIT_BYTES = 1_000_000
-_MARGIN_BYTES = 10_000
-"""Read before the limit, so that a secret which the limit cuts is still known as one."""
+_CHUNK_BYTES = 65_536
+_PULSE_S = 0.2
 _GRACE_S = 5
 
 
@@ -33,30 +34,44 @@ class LocalCommands:
     """
 
     def __init__(self, environment: Mapping[str, str], clock: Clock) -> None:
-        self._environment, self._clock = dict(environment), clock
+        self.environment: Mapping[str, str] = dict(environment)
+        self._clock = clock
 
-    def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], timeout_s: float) -> CommandResult:
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        timeout_s: float,
+        secrets: Sequence[str] = (),
+        listener: Listener | None = None,
+    ) -> CommandResult:
         """Run a command; `python` means the interpreter that runs this."""
+        environment = {**self.environment, **env, MARK: new_mark()}
         start = self._clock.now()
-        with tempfile.TemporaryFile() as output:
-            process = self._start(argv, cwd, env, output)
-            exit_code = _wait(process, timeout_s)
-            text = redact(_tail(output), secrets_of({**self._environment, **env}))
-        window = Window(start=start, end=self._clock.now())
-        return CommandResult(exit_code=exit_code, output=text[-OUTPUT_LIMIT_BYTES:], window=window)
+        process = self._start(argv, cwd, environment)
+        running = _Running(process, ProcessTree(process.pid, environment[MARK]), listener)
+        exit_code = running.to_its_end(timeout_s)
+        if listener:
+            listener.pulse()
+        return CommandResult(
+            exit_code=exit_code,
+            output=running.output.text((*secrets, *secrets_of(environment))),
+            window=Window(start=start, end=self._clock.now()),
+        )
 
-    def _start(
-        self, argv: Sequence[str], cwd: Path, env: dict[str, str], output: IO[bytes]
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, argv: Sequence[str], cwd: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
         program = sys.executable if argv[0] in ("python", "python3") else argv[0]
         try:
             return subprocess.Popen(
                 [program, *argv[1:]],
                 cwd=cwd,
-                env={**self._environment, **env},
+                env=env,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                bufsize=0,
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
@@ -66,26 +81,70 @@ class LocalCommands:
             ) from error
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
-    """Return the exit code, or None at the time limit; either way no process of its session is left."""
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        _signal(process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
-        return None
-    finally:
-        _signal(process, signal.SIGKILL)
-        process.wait()
+class _Running:
+    """A command that runs: its output is read as it comes, and nothing of it is left afterwards."""
 
+    def __init__(
+        self, process: subprocess.Popen[bytes], tree: ProcessTree, listener: Listener | None
+    ) -> None:
+        self._process, self._tree, self._listener = process, tree, listener
+        self._lines = Lines(listener.hear if listener else None)
+        self.output = KeptOutput()
+        self._selector = selectors.DefaultSelector()
+        assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+        self._selector.register(process.stdout, selectors.EVENT_READ)
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+    def to_its_end(self, timeout_s: float) -> int | None:
+        """Return the exit code, or None at the time limit; either way no process of its tree is left."""
+        try:
+            if self._follow(timeout_s):
+                return self._process.returncode
+            self._signal(signal.SIGTERM)
+            self._follow(_GRACE_S)
+            return None
+        finally:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            self._tree.end()
+            self._drain()
+            self._selector.close()
 
+    def _follow(self, timeout_s: float) -> bool:
+        """Read until the command ends; say whether it did in time."""
+        deadline_s = time.monotonic() + timeout_s
+        while self._process.poll() is None:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self._read(min(_PULSE_S, left_s))
+            if self._listener:
+                self._listener.pulse()
+        return True
 
-def _tail(output: IO[bytes]) -> str:
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - OUTPUT_LIMIT_BYTES - _MARGIN_BYTES))
-    return output.read().decode(errors="replace")
+    def _read(self, wait_s: float) -> bool:
+        """Wait for output, keep it, and say whether there was any."""
+        if not self._selector.get_map():  # the command has closed its output and goes on
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(wait_s)
+            return False
+        for key, _ in self._selector.select(wait_s):
+            if chunk := os.read(key.fd, _CHUNK_BYTES):
+                self.output.feed(chunk)
+                self._lines.feed(chunk)
+                return True
+            self._selector.unregister(key.fileobj)
+        return False
+
+    def _drain(self) -> None:
+        while self._read(0):
+            pass
+        self._lines.end()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the command with its session, and what has left that; nobody is forgotten as parents die."""
+        self._tree.members()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+        self._tree.signal(number)

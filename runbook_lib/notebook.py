@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from IPython.display import display
 
 from runbook_lib.errors import PlanError
 from runbook_lib.places import find_file, project_root
 from runbook_lib.plan_file import load_plan
-from runbook_lib.report import tables, text
+from runbook_lib.report import suite_tables, tables, text
 from runbook_lib.report.html import all_charts
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run import Run, latest_run, open_run
@@ -119,9 +120,11 @@ class Cockpit:
 
     def run_suites(self) -> Shown:
         """Run the plan's suites and show which of their tests count."""
-        self._run.run_suites()
+        cell = display(Shown(sentence="The suites begin"), display_id=True)  # type: ignore[no-untyped-call]
+        seen = self._run.run_suites(lambda sentence: cell.update(Shown(sentence=sentence)))
+        cell.update(Shown(sentence=suite_tables.ran(seen)))
         table = tables.suites(self._record())
-        passed = int((table["Outcome"] == "PASS").sum())
+        passed = int(table["Outcome"].str.endswith("PASS").sum())
         return Shown(sentence=f"{passed} of {len(table)} suites passed", parts=(table,))
 
     def tests(self) -> Shown:

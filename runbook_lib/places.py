@@ -7,6 +7,8 @@ from pathlib import Path
 from runbook_lib.errors import PlanError
 
 NOTEBOOKS = "notebooks"
+LIVE = "live.txt"
+"""File of a run folder that says what is happening right now, while it does."""
 _MARK = Path(NOTEBOOKS) / "01_deploy.ipynb"
 
 

@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from runbook_lib.catalogue import METRICS, suite_metric
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
-
-
-class Section(BaseModel):
-    """Base of the plan's sections: immutable; unknown fields, and numbers that bound nothing, are errors."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )  # fmt: skip
-
-
-def _check_templates(texts: Iterable[str], *names: str) -> None:
-    """Refuse, before anything runs, what could not be filled in later."""
-    for text in texts:
-        try:
-            text.format_map(dict.fromkeys(names, ""))
-        except (LookupError, ValueError, AttributeError):
-            known = " ".join(f"{{{name}}}" for name in names)
-            raise ValueError(f"{text!r} is no template of {known}: double every other brace") from None
+from runbook_lib.plan_section import Environment, Name, Seconds, Section, check_templates
+from runbook_lib.plan_suite import Suite
 
 
 class NextSteps(Section):
@@ -101,7 +79,7 @@ class Candidate(Section):
     def _one_way(self) -> Candidate:
         if bool(self.image) == bool(self.command):
             raise ValueError("give either image or command")
-        _check_templates(self.command, "project", "region", "service")
+        check_templates(self.command, "project", "region", "service")
         return self
 
     @field_validator("revision_pattern")
@@ -139,7 +117,7 @@ class Rollout(Section):
 
     @model_validator(mode="after")
     def _command_can_be_filled_in(self) -> Rollout:
-        _check_templates(self.rollback_command, "project", "region", "service", "baseline_revision")
+        check_templates(self.rollback_command, "project", "region", "service", "baseline_revision")
         return self
 
 
@@ -154,31 +132,8 @@ class Logs(Section):
     """How far back the baseline's start-up is looked for."""
     max_entries: int = Field(default=20_000, ge=1, le=1_000_000)
     """Entries read for each revision at most."""
-
-
-class Suite(Section):
-    """Somebody's tests: pytest node ids, or any command."""
-
-    title: str = ""
-    pytest: tuple[str, ...] = ()
-    """pytest arguments: node ids, files, options."""
-    command: tuple[str, ...] = ()
-    """Argument list; templates as in `env`, and {junit} for the report file it should write."""
-    cwd: str = "."
-    """Working folder, relative to the plan file."""
-    env: Environment = {}
-    """Templates: {candidate_url} {candidate_ws_url} {baseline_url} {run_id}."""
-    timeout_s: Seconds = 600
-    must_reach_candidate: bool = True
-    """Believe a pass only if the candidate's request log shows requests in the suite's window."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Suite:
-        if bool(self.pytest) == bool(self.command):
-            raise ValueError("give either pytest or command")
-        names = ("candidate_url", "candidate_ws_url", "baseline_url", "run_id", "junit")
-        _check_templates((*self.pytest, *self.command, *self.env.values()), *names)
-        return self
+    clock_skew_s: float = Field(default=0.5, ge=0, le=60)
+    """So much may the clocks of this machine and the cloud differ, when tests are matched with requests."""
 
 
 class Auth(Section):
@@ -417,6 +372,17 @@ class Plan(Section):
         if not any(criterion.critical for criterion in criteria):
             raise ValueError("at least one criterion must be critical")
         return criteria
+
+    @model_validator(mode="after")
+    def _compared_suites_run_on_the_baseline(self) -> Plan:
+        always = {suite_metric(name) for name, suite in self.suites.items() if suite.on_baseline == "always"}
+        suites = {suite_metric(name) for name in self.suites} - always
+        for criterion in self.criteria:
+            if criterion.baseline and criterion.metric in suites:
+                raise ValueError(
+                    f"criterion {criterion.id} compares with the baseline: its suite needs on_baseline always"
+                )
+        return self
 
     def metric_names(self) -> tuple[str, ...]:
         """Return every metric that a criterion of this plan may name."""

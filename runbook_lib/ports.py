@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -198,11 +198,41 @@ class CommandResult:
     window: Window
 
 
+class Listener(Protocol):
+    """Follows a command while it runs."""
+
+    def hear(self, line: str) -> None:
+        """Take one line of its output as it was written: not redacted, cut where it is absurdly long."""
+        ...
+
+    def pulse(self) -> None:
+        """Look around: called a few times a second, and once more at the end."""
+        ...
+
+
 class Commands(Protocol):
     """Runs the plan's own commands."""
 
-    def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], timeout_s: float) -> CommandResult:
-        """Run a command; at the time limit its whole process tree is ended.
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command gets; its own `env` is laid over it."""
+        ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        timeout_s: float,
+        secrets: Sequence[str] = (),
+        listener: Listener | None = None,
+    ) -> CommandResult:
+        """Run a command; when it ends, or at the time limit, its whole process tree is ended.
+
+        Args:
+            secrets: What must not be in the result, beside what the environment's names tell.
+            listener: Told of the output as it comes.
 
         Raises:
             CommandFailed: If it cannot be started at all.

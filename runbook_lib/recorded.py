@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare
-from runbook_lib.ports import CloudRun, CommandResult, Commands
+from runbook_lib.ports import CloudRun, CommandResult, Commands, Listener
+from runbook_lib.redact import redact
 from runbook_lib.run_folder import Event
 
 T = TypeVar("T")
@@ -57,12 +58,28 @@ class RecordedCommands:
     def __init__(self, inner: Commands, scribe: Scribe) -> None:
         self._inner, self._scribe = inner, scribe
 
-    def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], timeout_s: float) -> CommandResult:
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command gets."""
+        return self._inner.environment
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        timeout_s: float,
+        secrets: Sequence[str] = (),
+        listener: Listener | None = None,
+    ) -> CommandResult:
         """Run a command."""
         return _recorded(
             self._scribe,
-            f"run {' '.join(argv)}",
-            lambda: self._inner.run(argv, cwd=cwd, env=env, timeout_s=timeout_s),
+            redact(f"run {' '.join(argv)}", secrets),
+            lambda: self._inner.run(
+                argv, cwd=cwd, env=env, timeout_s=timeout_s, secrets=secrets, listener=listener
+            ),
         )
 
 

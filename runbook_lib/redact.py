@@ -27,6 +27,14 @@ _PATTERNS = (
 )
 
 
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+def plain(text: str) -> str:
+    """Return `text` without terminal sequences, in the middle of which a secret would not be known as one."""
+    return _TERMINAL.sub("", text)
+
+
 def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values of the variables whose names say that they are secret, longest first."""
     values = {

@@ -30,9 +30,11 @@ from runbook_lib.evidence import (
     SuitesEvidence,
 )
 from runbook_lib.judge import Seen, judge, settled
+from runbook_lib.live import LiveSuites
 from runbook_lib.local_cloud import endpoints_of, environment_of
 from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import Pairs
+from runbook_lib.places import LIVE
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import load_plan
 from runbook_lib.ports import Ports
@@ -49,7 +51,7 @@ from runbook_lib.steps.metrics import measure
 from runbook_lib.steps.probes import observe_probes
 from runbook_lib.steps.promote import promote
 from runbook_lib.steps.rollback import roll_back
-from runbook_lib.steps.suites import run_suites
+from runbook_lib.steps.suites import FAILURES, run_suites, trouble_files
 from runbook_lib.verdict import Action, Verdict
 
 E = TypeVar("E", bound=StepEvidence)
@@ -134,12 +136,18 @@ class Run:
 
         return self._step("logs", act)
 
-    def run_suites(self) -> SuitesEvidence:
-        """Run the plan's suites against the candidate."""
-        return self._step(
-            "suites",
-            lambda: run_suites(self.plan, self._deployed(), self.ports, self.folder.run_id, self._secrets),
-        )
+    def run_suites(self, show: Callable[[str], None] | None = None) -> SuitesEvidence:
+        """Run the plan's suites against the candidate; `show` is told how far they are."""
+
+        def act() -> SuitesEvidence:
+            with LiveSuites(self.folder.path / LIVE, show) as watch:
+                evidence = run_suites(
+                    self.plan, self._deployed(), self.ports, self.folder.run_id, self._secrets, watch
+                )
+            self.folder.write_texts(FAILURES, trouble_files(evidence))
+            return evidence
+
+        return self._step("suites", act)
 
     def probe(self) -> ProbesEvidence:
         """Make our own sessions on both revisions."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import IO, Literal, TypeVar
 
 import pandas as pd
@@ -52,6 +54,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._writing = Lock()  # suites that run at the same time write one ledger
         self.run_id = path.resolve().name
 
     @classmethod
@@ -149,6 +152,15 @@ class RunFolder:
         """Write the text file `name` of the folder."""
         self._write(self.path / name, text.encode())
 
+    def write_texts(self, below: str, texts: Mapping[str, str]) -> None:
+        """Replace everything in the folder `below` by text files, named from the run folder on."""
+        with _disk(self.path / below) as folder:
+            shutil.rmtree(folder, ignore_errors=True)
+            for name in texts:
+                (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            self.write_text(name, text)
+
     def record(self, entry: LedgerEntry) -> None:
         """Append one line to the ledger; it is on the disk when this returns.
 
@@ -156,7 +168,7 @@ class RunFolder:
             RunbookError: If it cannot be written.
         """
         line = entry.model_dump_json(exclude_defaults=True) + "\n"
-        with _disk(self.path / "ledger.jsonl") as path, path.open("a+b") as ledger:
+        with self._writing, _disk(self.path / "ledger.jsonl") as path, path.open("a+b") as ledger:
             _cut_off_unfinished_line(ledger)
             ledger.write(line.encode())
             ledger.flush()

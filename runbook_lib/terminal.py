@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from runbook_lib.places import LIVE
 
 if TYPE_CHECKING:
     from runbook_lib.headless import Progress
@@ -111,10 +115,30 @@ def _line(criterion: CriterionResult) -> Text:
     return line if name == "PASS" else line + Text(f": {criterion.reason}")
 
 
-class ProgressLines:
-    """Prints a line for each notebook that ended, and shows on a terminal which one is running."""
+class _Doing:
+    """The title of what is running, with what it says of itself; read anew whenever it is drawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str, live: Path) -> None:
+        self._title, self._live = title, live
+
+    def __rich__(self) -> Text:
+        said = ""
+        with contextlib.suppress(OSError):  # mostly there is nothing more to say
+            said = self._live.read_text(encoding="utf-8")
+        return Text(
+            " · ".join(part for part in (f"{self._title} …", said) if part), no_wrap=True, overflow="ellipsis"
+        )
+
+
+class ProgressLines:
+    """Prints a line for each notebook that ended, and shows on a terminal what is running.
+
+    Args:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._live = folder / LIVE
         self._status = _out.status("")
         self._since_s = 0.0
 
@@ -129,8 +153,9 @@ class ProgressLines:
         title = _TITLES.get(progress.notebook, progress.notebook)
         if not progress.ended:
             self._since_s = time.monotonic()
-            self._status.update(Text(f"{title} …"))
+            self._status.update(_Doing(title, self._live))
             return
+        self._live.unlink(missing_ok=True)  # a kernel that died could not
         took = f"{time.monotonic() - self._since_s:5.1f} s"
         mark = Text("✗ ", style="red") if progress.failed else Text("✓ ", style="green")
         failed = Text(f"  {progress.failed}", style="red") if progress.failed else Text("")

@@ -113,7 +113,7 @@ class Staging:
         small: dict[str, Any] = {
             "issue": {"title": "test"},
             "candidate": {"image": HEALTHY, "ready_timeout_s": 60},
-            "logs": {"settle_s": 0.3},
+            "logs": {"settle_s": 0.3, "clock_skew_s": 0},
             "metrics": {"settle_s": 0.5, "drain_s": 0.3, "idle_s": 1},
             "criteria": [_CRITERION],
         }

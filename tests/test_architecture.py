@@ -17,14 +17,16 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
 # fmt: off
 FLOORS = {
-    0: ("__init__", "catalogue", "clock", "dotted", "errors", "redact"),
+    0: ("__init__", "catalogue", "clock", "dotted", "errors", "plan_section", "process_tree", "redact"),
     1: (
         "evidence",
+        "kept_output",
         "memory",
         "pairs",
         "places",
         "plan",
         "plan_file",
+        "plan_suite",
         "ports",
         "rehearsal",
         "sessions",
@@ -32,7 +34,7 @@ FLOORS = {
     ),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
-    4: ("headless", "run", "selftest"),
+    4: ("headless", "live", "run", "selftest"),
     5: ("cli", "notebook", "terminal"),
 }
 # fmt: on
@@ -40,6 +42,7 @@ FLOORS = {
 SIDEWAYS = {
     ("plan_file", "plan"),
     ("pairs", "evidence"),
+    ("plan", "plan_suite"),
     ("ports", "evidence"),
     ("verdict", "evidence"),
     ("memory", "evidence"),
@@ -50,6 +53,7 @@ SIDEWAYS = {
     ("sessions", "ports"),
     ("run", "headless"),
     ("headless", "run"),
+    ("run", "live"),
     ("cli", "terminal"),
 }
 ALONE = "emulator"

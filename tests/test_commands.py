@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from runbook_lib.clock import SystemClock
-from runbook_lib.commands import OUTPUT_LIMIT_BYTES, LocalCommands
+from runbook_lib.commands import LocalCommands
 from runbook_lib.errors import CommandFailed
-from runbook_lib.ports import CommandResult
+from runbook_lib.kept_output import HEAD_BYTES, LINE_BYTES, TAIL_BYTES, KeptOutput
+from runbook_lib.ports import CommandResult, Listener
+from runbook_lib.process_tree import MARK
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -21,9 +25,12 @@ PATH = {"PATH": os.environ["PATH"]}
 def run(
     *argv: str, cwd: Path | str = ".", env: Mapping[str, str] | None = None, timeout_s: float = 60,
     environment: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (), listener: Listener | None = None,
 ) -> CommandResult:  # fmt: skip
     commands = LocalCommands({**PATH, **(environment or {})}, SystemClock())
-    return commands.run(argv, cwd=Path(cwd), env=dict(env or {}), timeout_s=timeout_s)
+    return commands.run(
+        argv, cwd=Path(cwd), env=dict(env or {}), timeout_s=timeout_s, secrets=secrets, listener=listener
+    )
 
 
 def alive(pid: int) -> bool:
@@ -71,7 +78,7 @@ def test_the_commands_own_variables_are_laid_over_the_given_environment_and_noth
     )
     assert result.output == f"1 3\n{tmp_path}\n"
     names = run("python", "-c", "import os; print(sorted(os.environ))", env={"B": "3"}).output
-    assert set(eval(names)) - {"LC_CTYPE"} == {"B", "PATH"}  # noqa: S307
+    assert set(eval(names)) - {"LC_CTYPE"} == {"B", "PATH", MARK}  # noqa: S307
 
 
 def test_a_command_that_asks_for_input_gets_none_rather_than_waiting() -> None:
@@ -86,23 +93,75 @@ def test_a_secret_of_the_environment_never_appears_in_the_output() -> None:
     assert result.output == "[redacted]|[redacted]|plain text\n"
 
 
-def test_a_secret_that_the_outputs_limit_would_cut_in_two_does_not_appear_in_part() -> None:
-    secret = "S" + "ecret" * 20
-    program = f"import os; print(os.environ['A_SECRET'] + 'x' * ({OUTPUT_LIMIT_BYTES} - 51))"
-    result = run("python", "-c", program, environment={"A_SECRET": secret})
-    assert "ecret" not in result.output.replace("[redacted]", "")
-    assert result.output.startswith("[redacted]xxx")
+def test_terminal_sequences_are_taken_out_and_hide_no_secret() -> None:
+    program = r"printf 'a\033[31mred\033[0m sword\033[1mfish \033]8;;http://x\007y'"
+    assert run("sh", "-c", program, secrets=["swordfish"]).output == "ared [redacted] y"
 
 
-def test_fifty_megabytes_of_output_keep_their_end_and_do_not_fill_the_memory() -> None:
+def test_a_secret_whose_variable_has_a_harmless_name_is_masked_where_it_is_told() -> None:
+    assert run("sh", "-c", "echo an-opaque-thing", secrets=["an-opaque-thing"]).output == "[redacted]\n"
+
+
+@pytest.mark.parametrize("before", range(HEAD_BYTES + 9_900, HEAD_BYTES + 10_020, 20))
+def test_a_secret_that_the_outputs_limit_would_cut_in_two_does_not_appear_in_part(before: int) -> None:
+    secret = b"S" + b"ecret" * 20
+    output = KeptOutput()
+    for chunk in (b"x" * before, secret, b"y" * 3_000_000, secret, b"z" * (TAIL_BYTES + 9_950)):
+        output.feed(chunk)
+    shown = output.text((secret.decode(),)).replace("[redacted]", "")
+    assert "ecret" not in shown
+
+
+def test_fifty_megabytes_of_output_keep_both_ends_and_do_not_fill_the_memory() -> None:
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark falls to what is used now
     before_kib = high_water_kib()
-    program = "import sys\nfor _ in range(50): sys.stdout.write('x' * 999_999 + chr(10))\nprint('the end')"
-    result = run("python", "-c", program)
+    line = "sys.stdout.write('x' * 999_999 + chr(10))"
+    result = run("python", "-c", f"import sys\nprint('begun')\nfor _ in range(50): {line}\nprint('the end')")
     grown_kib = high_water_kib() - before_kib
+    assert result.output.startswith("begun\nxxx")
     assert result.output.endswith("x\nthe end\n")
-    assert len(result.output) == OUTPUT_LIMIT_BYTES
+    assert re.search(r"x\n… 4[89],\d{3},\d{3} bytes left out …\nx", result.output)
+    assert len(result.output) < HEAD_BYTES + TAIL_BYTES + 100_000
     assert grown_kib < 20_000
+
+
+class Heard:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.pulses = 0
+
+    def hear(self, line: str) -> None:
+        self.lines.append(line)
+
+    def pulse(self) -> None:
+        self.pulses += 1
+
+
+def test_a_listener_hears_every_line_and_of_an_endless_one_the_beginning() -> None:
+    heard = Heard()
+    program = f"print('a\\r'); print('b' * {3 * LINE_BYTES}); print('c', end='')"
+    run("python", "-c", program, listener=heard)
+    assert heard.lines == ["a", "b" * LINE_BYTES, "c"]
+
+
+def test_a_listener_hears_a_line_while_the_command_still_runs(tmp_path: Path) -> None:
+    class Answering(Heard):
+        def hear(self, line: str) -> None:
+            super().hear(line)
+            (tmp_path / "heard").touch()
+
+    waiting = "echo first; while [ ! -e heard ]; do sleep 0.02; done; echo last"
+    heard = Answering()
+    assert run("sh", "-c", waiting, cwd=tmp_path, listener=heard, timeout_s=30).exit_code == 0
+    assert heard.lines == ["first", "last"]
+    assert heard.pulses >= 2
+
+
+def test_a_command_that_closes_its_output_is_waited_for() -> None:
+    result = run("sh", "-c", "echo said; exec >&- 2>&-; sleep 0.3; exit 4")
+    assert (result.exit_code, result.output) == (4, "said\n")
 
 
 def test_binary_output_is_read_as_far_as_it_is_text() -> None:
@@ -140,6 +199,47 @@ def test_a_process_that_a_command_leaves_behind_is_ended_with_it(tmp_path: Path)
     result = run("python", "-c", STUBBORN, str(pid_file), "leave")
     assert result.exit_code == 0
     assert gone_within(int(pid_file.read_text()), 10)
+
+
+HIDING = """
+import os, subprocess, sys
+code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); os.close(1); time.sleep(600)"
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, '-c', code, sys.argv[1]])
+    os._exit(0)
+while not os.path.exists(sys.argv[1]):
+    pass
+if sys.argv[2] == 'stay':
+    os.wait(); import time; time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("mode", "code"), [("stay", None), ("leave", 0)])
+def test_a_grandchild_in_a_session_of_its_own_is_ended_too(
+    tmp_path: Path, mode: str, code: int | None
+) -> None:
+    pid_file = tmp_path / "pid"
+    result = run("python", "-c", HIDING, str(pid_file), mode, timeout_s=2 if mode == "stay" else 60)
+    assert result.exit_code == code
+    assert not alive(int(pid_file.read_text()))
+
+
+def test_a_child_that_cleared_its_environment_is_ended_at_the_time_limit(tmp_path: Path) -> None:
+    program = "setsid env -i sh -c 'echo $$ > pid; exec sleep 600' & while true; do sleep 1; done"
+    assert run("sh", "-c", program, cwd=tmp_path, timeout_s=1.5).exit_code is None
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_beside_it_lives_on(tmp_path: Path) -> None:
+    other = subprocess.Popen(["/bin/sleep", "600"], env={MARK: "another"})
+    try:
+        run("sh", "-c", "sleep 600 & exit 0")
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_a_command_may_tidy_up_at_its_time_limit() -> None:

@@ -19,8 +19,14 @@ CRITERION = (
     "must_have_data"
 )
 BOUNDS = "give at_most, at_least or baseline, or else paired"
-SUITE = "title, pytest, command, cwd, env, timeout_s, must_reach_candidate"
-TEMPLATES = "{candidate_url} {candidate_ws_url} {baseline_url} {run_id} {junit}: double every other brace"
+SUITE = (
+    "title, pytest, command, cwd, env, timeout_s, junit, retries, on_baseline, parallel, "
+    "must_reach_candidate, reach_per, user_agent, token_env"
+)
+TEMPLATES = (
+    "{candidate_url} {candidate_ws_url} {baseline_url} {run_id} {suite} {token_env} {junit}: "
+    "double every other brace"
+)
 TEXT = "must be text (a number or a date needs quotes)"
 
 
@@ -214,7 +220,7 @@ def test_a_field_that_comes_by_a_merge_key_is_named_with_the_line_of_its_section
     plan_file: WritePlan,
 ) -> None:
     text = PLAN.replace("candidate: {", "candidate: &c {") + "logs:\n  <<: *c\n"
-    allowed = "filter, settle_s, lookback_days, max_entries"
+    allowed = "filter, settle_s, lookback_days, max_entries, clock_skew_s"
     assert complaint(plan_file(text)) == f"plan.yaml:9: logs.image: unknown field (allowed: {allowed})"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from runbook_lib.errors import CloudUnavailable
 from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare, Window
-from runbook_lib.ports import CommandResult
+from runbook_lib.ports import CommandResult, Listener
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -67,8 +67,21 @@ class FakeCloud:
         self._act(f"set {len(shares)} shares")
         return SERVICE
 
-    def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], timeout_s: float) -> CommandResult:
-        self._act(f"ran {argv} in {cwd} with {env} within {timeout_s}")
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {"HOME": "h"}
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        timeout_s: float,
+        secrets: Sequence[str] = (),
+        listener: Listener | None = None,
+    ) -> CommandResult:
+        self._act(f"ran {argv} in {cwd} with {env} within {timeout_s}, {len(secrets)} secrets, {listener}")
         return CommandResult(exit_code=3, output="o", window=Window(start=NOW, end=NOW))
 
 
@@ -106,7 +119,8 @@ def test_a_command_is_recorded_and_its_result_passed_on_whatever_its_exit_code(l
     result = commands.run(["make", "ship"], cwd=Path("w"), env={"A": "b"}, timeout_s=9)
 
     assert (result.exit_code, result.output) == (3, "o")
-    made = "ran ['make', 'ship'] in w with {'A': 'b'} within 9"
+    assert commands.environment == {"HOME": "h"}
+    made = "ran ['make', 'ship'] in w with {'A': 'b'} within 9, 0 secrets, None"
     assert ledger.lines == ["act intended: run make ship", made, "act done: run make ship"]
 
 
@@ -142,3 +156,12 @@ def test_what_only_reads_is_passed_on_and_not_recorded(ledger: Ledger) -> None:
 
     assert (cloud.service(), cloud.revision("s-7").name, cloud.revisions()) == (SERVICE, "s-7", (REVISION,))
     assert ledger.lines == []
+
+
+def test_a_secret_among_the_arguments_is_not_recorded(ledger: Ledger) -> None:
+    commands = RecordedCommands(FakeCloud(ledger), ledger.scribe)
+    commands.run(["ship", "opaque"], cwd=Path("w"), env={}, timeout_s=9, secrets=["opaque"])
+
+    assert [line for line in ledger.lines if line.startswith("act")] == [
+        "act intended: run ship [redacted]", "act done: run ship [redacted]"
+    ]  # fmt: skip

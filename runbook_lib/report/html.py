@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.redact import MASK, secrets_of
-from runbook_lib.report import charts, tables, text
+from runbook_lib.report import charts, suite_tables, tables, text
 from runbook_lib.report.record import RunRecord
 
 
@@ -50,6 +50,7 @@ def render(record: RunRecord) -> str:
         charts={chart.id: chart for chart in drawn},
         trails=[chart.id for chart in drawn if chart.id.startswith("trail-")],
         tables=tables,
+        suite_tables=suite_tables,
         text=text,
         parameters=masked_parameters(record),
         style=Markup(_template_file("report.css")),  # noqa: S704 - our own file

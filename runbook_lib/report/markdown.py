@@ -7,7 +7,7 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from runbook_lib.report import tables, text
+from runbook_lib.report import suite_tables, tables, text
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import Outcome
 
@@ -39,8 +39,9 @@ def render(record: RunRecord) -> str:
     environment.filters["code"] = code
     template = environment.get_template("report.md.j2")
     return template.render(
-        record=record, tables=tables, text=text, status=deployment_status(record), hints=hints(record)
-    )
+        record=record, tables=tables, suite_tables=suite_tables, text=text,
+        status=deployment_status(record), hints=hints(record),
+    )  # fmt: skip
 
 
 def escape(words: str) -> str:
@@ -79,7 +80,7 @@ def hints(record: RunRecord) -> tuple[str, ...]:
     ]
     found = record.logs.findings if record.logs else ()
     lines = [f"log {f.severity}: {f.message}" for f in found if f.role == "candidate"]
-    return (*files, *sessions[:_MOST_HINTS], *lines[:_MOST_HINTS])
+    return (*files, *suite_tables.hints(record)[:_MOST_HINTS], *sessions[:_MOST_HINTS], *lines[:_MOST_HINTS])
 
 
 def _finalize(value: object) -> object:

@@ -20,7 +20,7 @@ from runbook_lib.evidence import (
     TrafficShare,
 )
 from runbook_lib.rehearsal import SelfTested
-from runbook_lib.report import text
+from runbook_lib.report import suite_tables, text
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult
 
@@ -80,23 +80,33 @@ def counts(suite: SuiteResult | None) -> str:
 
 def suites(record: RunRecord) -> pd.DataFrame:
     """Return one row per suite of the plan, run or not."""
-    columns = ("Suite", "Outcome", "Duration", "Tests", "Requests that reached the candidate", "Exit code")
+    columns = (
+        "Suite", "Outcome", "Duration", "Tests", "Requests that reached the candidate", "Exit code",
+        "Read from",
+    )  # fmt: skip
     rows = []
     for suite_id, suite in record.plan.suites.items():
         seen = suite_result(record, suite_id)
         exit_code = "ended at its time limit" if seen and seen.timed_out else _known(seen and seen.exit_code)
         rows.append((
             suite.title or suite_id, text.outcome_word(suite_outcome(record, suite_id)),
-            text.span(seen.window.seconds if seen else None), counts(seen), _known(seen and seen.requests),
-            exit_code,
+            text.span(seen.window.seconds if seen else None), counts(seen), _requests(seen),
+            exit_code, _known(seen and seen.read_as),
         ))  # fmt: skip
     return _table(columns, rows)
 
 
+def _requests(suite: SuiteResult | None) -> str:
+    """Return how many requests reached the candidate, and whether the plan does without them."""
+    free = suite and not suite.must_reach_candidate
+    return _known(suite and suite.requests) + (" (the plan asks for none)" if free else "")
+
+
 def tests(suite: SuiteResult) -> pd.DataFrame:
     """Return one row per test of a suite."""
-    return _table(("Test", "Status", "Duration", "Detail"), (
-        (test.name, test.status, text.span(test.duration_s), test.detail) for test in suite.tests
+    return _table(("Test", "Status", "Finding", "Duration", "Detail"), (
+        (test.name, test.status, suite_tables.finding(test), text.span(test.duration_s), test.detail)
+        for test in suite.tests
     ))  # fmt: skip
 
 

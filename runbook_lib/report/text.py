@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from runbook_lib.evidence import Measurement
-from runbook_lib.redact import redact
+from runbook_lib.redact import plain, redact
 from runbook_lib.verdict import CriterionResult, Outcome
 
 NOT_OBSERVED = "not observed"
 _SYMBOLS = {Outcome.PASS: "✓", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!", Outcome.FAIL: "✗"}
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # What no reader can see but a terminal, an XML parser or the direction of the text obeys.
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
@@ -24,7 +23,7 @@ _SINGULAR = {"entries": "entry", "polls": "poll", "sessions": "session", "starts
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` redacted, without terminal sequences and without invisible characters."""
-    return redact(_UNSEEN.sub("", _ANSI.sub("", text)), secrets)
+    return redact(_UNSEEN.sub("", plain(text)), secrets)
 
 
 def outcome_word(outcome: Outcome | None) -> str:

@@ -27,6 +27,7 @@ from runbook_lib.evidence import (
     SuitesEvidence,
     TestResult,
     TrafficShare,
+    Trouble,
     Window,
 )
 from runbook_lib.plan import Plan
@@ -246,6 +247,14 @@ def good() -> RunRecord:
     )  # fmt: skip
 
 
+FAILURE = {
+    "detail": "AssertionError: four events", "output": "asked twice", "attempts": 2, "baseline": "passed",
+    "finding": "new failure",
+    "trouble": Trouble(folder="evidence/failures/agent-registry-test_c-3", traces=("trace-1",),
+                       log=("14:02:20.000000 ERROR no agent",), log_left_out=7),
+}  # fmt: skip
+
+
 def failing() -> RunRecord:
     """Return a run that found leaks between users and rolled back."""
     leak = "2 of 24 sessions received another user's mark"
@@ -273,6 +282,8 @@ def failing() -> RunRecord:
         not_seen=("memory of the candidate: timeSeries.list answered 503",),
     )  # fmt: skip
     hollow = suite("agent-registry", ("passed", "hollow", "failed"), exit_code=1, output="1 failed")
+    failed = hollow.tests[2].model_copy(update=FAILURE)
+    hollow = hollow.model_copy(update={"tests": (*hollow.tests[:2], failed)})
     suites = SuitesEvidence(window=window(), suites=(suite("golden-path"), hollow))
     return replace(base, probes=probes, rollback=rollback, verdict=judged, suites=suites,
                    load=load_table(lost=9), series=series_table(leak_mib=6))  # fmt: skip
@@ -325,7 +336,9 @@ def hostile() -> RunRecord:
                               bad_sessions=(session(detail=bad, violations=HOSTILE, user=bad),)),
         suites=SuitesEvidence(window=window(), suites=(suite(
             "golden-path", output=bad, title=bad, argv=HOSTILE,
-            tests=(TestResult(name=bad, status="failed", duration_s=None, detail=bad),)),)),
+            tests=(TestResult(
+                name=bad, status="failed", duration_s=None, detail=bad, output=bad, baseline=bad,
+                finding="not compared", trouble=Trouble(folder=bad, log=HOSTILE, traces=HOSTILE)),)),)),
         verdict=base.verdict and base.verdict.model_copy(update={
             "summary": bad, "next_command": bad, "criteria": criteria, "not_seen": HOSTILE,
             "regressions": (regression,), "versions": {bad: bad}}),

@@ -119,3 +119,24 @@ def test_figures_cannot_end_the_element_they_stand_in() -> None:
     inert = html.inert_json([chart])
     assert not set("<>&") & set(inert)
     assert json.loads(inert)["x"]["layout"]["title"]["text"] == named.layout.title.text
+
+
+def test_a_failed_test_has_all_that_explains_it_in_one_block_that_is_closed_at_first() -> None:
+    page = html.render(records.failing())
+    block = _soup(page).select_one("#tests details.trouble")
+    assert block is not None
+    assert not block.has_attr("open")
+    assert _words(page, "#tests details.trouble") == (
+        "test_agent-registry_2: failed, new failure (2 runs, baseline passed) AssertionError: four events "
+        "What it printed asked twice What the candidate logged in its time, without 7 earlier lines "
+        "14:02:20.000000 ERROR no agent trace-1 failure.txt candidate.log traces.txt"
+    )
+    assert [link["href"].rpartition("/")[0] for link in block.select("a")] == [
+        "evidence/failures/agent-registry-test_c-3"
+    ] * 3
+
+
+def test_what_failed_on_which_revision_stands_before_and_after() -> None:
+    words = _words(html.render(records.failing()), "#regressions")
+    assert "Agent Registry Test test_agent-registry_2 passed failed new failure" in words
+    assert "No test of a suite failed." in _words(html.render(records.good()), "#regressions")

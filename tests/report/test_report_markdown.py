@@ -141,3 +141,12 @@ def test_an_error_is_an_issue_even_where_it_is_not_critical() -> None:
     outcomes = {"startup-time": (Outcome.ERROR, None, "the step metrics left no evidence")}
     report = markdown.render(replace(records.good(), verdict=records.verdict(outcomes)))
     assert "- **ERROR** Startup time within normal parameters: the step metrics left no evidence\n" in report
+
+
+def test_what_failed_on_which_revision_is_a_table_and_the_way_to_its_bundle_a_hint() -> None:
+    report = markdown.render(records.failing())
+    row = "| Agent Registry Test | test_agent-registry_2 | passed | failed | new failure |"
+    assert row in report.splitlines()
+    bundle = "evidence/failures/agent-registry-test_c-3"
+    assert f"- test_agent-registry_2 new failure (2 runs, baseline passed): see {bundle}" in report
+    assert "| Suite |" not in markdown.render(records.good())

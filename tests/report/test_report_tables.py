@@ -32,7 +32,7 @@ def test_a_suite_ended_at_its_limit_says_so_and_does_not_pass() -> None:
     suites = records.SuitesEvidence(window=records.window(), suites=(late,))
     table = tables.suites(records.replace(record, suites=suites))
     assert list(table.iloc[0])[1:] == [
-        "? INCONCLUSIVE", "12.4 s", "1 passed", "not observed", "ended at its time limit",
+        "? INCONCLUSIVE", "12.4 s", "1 passed", "not observed", "ended at its time limit", "exit code",
     ]  # fmt: skip
 
 
@@ -148,3 +148,10 @@ def test_lengths_of_time_read_as_a_person_says_them() -> None:
     assert text.span(None) == "not observed"
     assert [text.milliseconds(s) for s in (None, 0.0403, 31.74)] == ["not observed", "40 ms", "31.7 s"]
     assert text.moment(datetime(2025, 9, 16, 14, 2, 11, 999, tzinfo=UTC)) == "2025-09-16 14:02:11 UTC"
+
+
+def test_a_suite_that_need_not_reach_the_candidate_says_so() -> None:
+    free = records.suite("golden-path", must_reach_candidate=False, requests=0)
+    suites = records.SuitesEvidence(window=records.window(), suites=(free,))
+    table = tables.suites(records.replace(records.empty(), suites=suites))
+    assert table.iloc[0]["Requests that reached the candidate"] == "0 (the plan asks for none)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runbook_lib.evidence import TestResult
-from runbook_lib.steps.junit import read_junit
+from runbook_lib.steps.suites.junit import read_junit
 
 SUITE = """\
 import pytest
@@ -61,7 +61,7 @@ def test_pytests_own_file_is_read_test_by_test(tmp_path: Path) -> None:
         ("test_suite::test_error", "error"),
         ('test_suite.TestGroup::test_names[<b>&"]', "passed"),
         ("test_suite.TestGroup::test_names[\\xe9\\x1b[31m]", "passed"),
-        ("test_suite.TestGroup::test_known", "skipped"),
+        ("test_suite.TestGroup::test_known", "xfailed"),
     ]
     assert all(test.duration_s is not None for test in tests)
     assert "one is not two" in tests[1].detail
@@ -85,6 +85,11 @@ def test_pytests_own_file_is_read_test_by_test(tmp_path: Path) -> None:
         ("<testsuite><testcase name='a'><failure/><error/></testcase></testsuite>", {"a": "error"}),
         ("<testsuite><testcase name='a'><system-out>x</system-out></testcase></testsuite>", {"a": "passed"}),
         ("<testsuite><testcase/></testsuite>", {"unnamed": "passed"}),
+        ("<testsuite><testcase name='a'><flakyFailure message='m'/></testcase></testsuite>", {"a": "flaky"}),
+        ("<testsuite name='s' failures='1' errors='1'><testcase name='a'><failure/></testcase></testsuite>",
+         {"a": "failed", "s": "error"}),
+        ("<testsuite failures='0'><testcase name='a'><failure/></testcase></testsuite>", {"a": "failed"}),
+        ("<testsuite tests='7'><testcase name='a'/></testsuite>", {"a": "passed"}),
         ("<testsuites/>", {}),
         ("<testsuite tests='3'/>", {}),
     ],
@@ -107,6 +112,18 @@ def test_a_time_that_is_none_stays_unknown(tmp_path: Path, time: str, expected: 
 def test_a_message_and_its_text_are_the_detail(tmp_path: Path) -> None:
     text = "<testsuite><testcase name='a'><failure message='no'>because</failure></testcase></testsuite>"
     assert one(tmp_path, text).detail == "no\nbecause"
+
+
+def test_what_a_test_printed_is_kept_by_its_end(tmp_path: Path) -> None:
+    out = f"<system-out>{'x' * 9000}last</system-out><system-err>error</system-err>"
+    test = one(tmp_path, f"<testsuite><testcase name='a'>{out}</testcase></testsuite>")
+    assert test.output.endswith("xlast\nerror")
+    assert len(test.output) == 4000
+
+
+def test_a_file_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    test = one(tmp_path, b"<testsuite>" + b" " * 32_000_000 + b"</testsuite>")
+    assert (test.status, test.detail) == ("error", "broken JUnit: it is larger than 32 MB")
 
 
 def test_no_file_and_an_empty_one_are_no_report(tmp_path: Path) -> None:

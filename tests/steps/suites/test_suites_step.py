@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from cloud import Staging, measured
-from patience import eventually
 
+from runbook_lib.errors import CommandFailed
 from runbook_lib.evidence import DeployEvidence, Measurement, SuiteResult, SuitesEvidence
-from runbook_lib.plan import Endpoints, Plan, Suite
+from runbook_lib.plan import Endpoints, Plan
+from runbook_lib.plan_suite import Suite
 from runbook_lib.redact import secrets_of
 from runbook_lib.steps.suites import as_argv, run_suites
 
@@ -66,7 +67,8 @@ def run(staged: tuple[Staging, DeployEvidence], tmp_path: Path) -> RunSuite:
         (tmp_path / "test_it.py").write_text(REACHING + body, encoding="utf-8")
         if "command" not in fields:
             fields = {"pytest": ["test_it.py", "-p", "no:cacheprovider"], **fields}
-        plan = suites_plan(staged[0], {"it": {"cwd": str(tmp_path), **fields}})
+        once = {"retries": 0, "on_baseline": "never"}
+        plan = suites_plan(staged[0], {"it": {"cwd": str(tmp_path), **once, **fields}})
         evidence = run_all(staged, plan, **(environment or {}))
         return evidence.suites[0], measured(evidence)["suite.it.failures"]
 
@@ -95,21 +97,7 @@ def test_a_pass_without_a_request_is_hollow_and_no_data(run: RunSuite) -> None:
     assert statuses(result) == [("test_nothing", "hollow")]
     assert (result.tests[0].detail, result.requests) == (HOLLOW, 0)
     assert (failures.value, failures.samples, failures.missing) == (None, 0, 1)
-    assert failures.note == "test_it::test_nothing hollow"
-
-
-def test_a_suite_that_need_not_reach_the_candidate_is_believed_without_a_request(run: RunSuite) -> None:
-    result, failures = run("def test_nothing(): assert True", must_reach_candidate=False)
-
-    assert statuses(result) == [("test_nothing", "passed")]
-    assert (failures.value, failures.samples) == (0, 1)
-
-
-def test_a_request_to_the_baseline_does_not_make_a_pass_believable(run: RunSuite) -> None:
-    result, failures = run("def test_a(): reach()", env={"STAGING_BASE_URL": "{baseline_url}"})
-
-    assert statuses(result) == [("test_a", "hollow")]
-    assert failures.value is None
+    assert failures.note == f"test_it.py::test_nothing hollow: {HOLLOW}"
 
 
 def test_a_skipped_test_is_missing_and_not_passed(run: RunSuite) -> None:
@@ -118,7 +106,7 @@ def test_a_skipped_test_is_missing_and_not_passed(run: RunSuite) -> None:
 
     assert statuses(result) == [("test_a", "passed"), ("test_b", "skipped")]
     assert (failures.value, failures.samples, failures.missing) == (0, 1, 1)
-    assert failures.note == "test_it::test_b skipped"
+    assert failures.note == "test_it.py::test_b skipped: Skipped: no key"
     assert "no key" in result.tests[1].detail
 
 
@@ -128,25 +116,16 @@ def test_failing_and_broken_tests_are_counted_with_their_details(run: RunSuite) 
 
     assert statuses(result) == [("test_a", "passed"), ("test_b", "failed"), ("test_c", "error")]
     assert (result.exit_code, failures.value, failures.samples) == (1, 2, 3)
-    assert failures.note == "test_it::test_b failed"
+    assert failures.note == "test_it.py::test_b failed"
     assert "418" in result.tests[1].detail
 
 
-def test_no_collected_test_is_a_failure_of_the_suite(run: RunSuite) -> None:
+def test_no_collected_test_is_no_data(run: RunSuite) -> None:
     result, failures = run("")
 
-    assert statuses(result) == [("exit code 5", "failed")]
-    assert (failures.value, failures.samples) == (1, 1)
-    assert "no tests ran" in result.tests[0].detail
-
-
-def test_failures_in_the_report_count_although_the_command_ends_well(run: RunSuite) -> None:
-    xml = '<testsuite><testcase classname="x" name="bad"><failure message="it broke"/></testcase></testsuite>'
-    body = f"reach(); import sys; open(sys.argv[1], 'w').write('''{xml}''')"
-    result, failures = run(body, command=["python", "test_it.py", "{junit}"])
-
-    assert statuses(result) == [("bad", "failed")]
-    assert (result.exit_code, failures.value, result.tests[0].detail) == (0, 1, "it broke")
+    assert (result.exit_code, result.tests) == (5, ())
+    assert (failures.value, failures.missing, failures.note) == (None, 1, "no test was collected")
+    assert "no tests ran" in result.output
 
 
 def test_a_report_without_tests_is_no_data(run: RunSuite) -> None:
@@ -167,25 +146,6 @@ def test_a_command_without_a_report_is_one_test_by_its_exit_code(
     assert statuses(result) == [(f"exit code {code}", status)]
     assert (result.exit_code, failures.value, failures.samples) == (code, value, 1)
     assert result.output == "said this\n"
-
-
-def test_a_suite_is_ended_at_its_time_limit_with_all_that_it_started(run: RunSuite, tmp_path: Path) -> None:
-    body = """
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-open("child", "w").write(str(child.pid))
-reach()
-print("begun", flush=True)
-time.sleep(600)
-"""
-    result, failures = run(body, command=["python", "test_it.py"], timeout_s=3)
-
-    assert (result.timed_out, result.exit_code) == (True, None)
-    assert statuses(result) == [("time limit", "error")]
-    assert result.tests[0].detail == "ended at its time limit of 3 s\nbegun\n"
-    assert failures.value == 1
-    child = int((tmp_path / "child").read_text(encoding="utf-8"))
-    eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
 
 
 def test_python_with_a_node_id_which_python_cannot_run_becomes_pytest(run: RunSuite) -> None:
@@ -210,13 +170,19 @@ def test_other_commands_are_run_as_they_are_written(suite: Suite, argv: tuple[st
     assert as_argv(suite) == argv
 
 
-def test_a_suite_is_told_every_url_and_the_run(run: RunSuite, staged: tuple[Staging, DeployEvidence]) -> None:
-    env = {"ALL": "{candidate_url} {candidate_ws_url} {baseline_url} {run_id}"}
-    result, _ = run("print(os.environ['ALL'])", env=env, command=["python", "test_it.py"])
+def test_a_suite_is_told_every_url_the_run_and_who_it_is(
+    run: RunSuite, staged: tuple[Staging, DeployEvidence]
+) -> None:
+    env = {"ALL": "{candidate_url} {candidate_ws_url} {baseline_url} {run_id} {suite} {token_env}"}
+    body = "print(*(os.environ[k] for k in ('ALL', 'RUNBOOK_RUN_ID', 'RUNBOOK_USER_AGENT')), sep='\\n')"
+    program = {"command": ["python", "test_it.py"], "user_agent": "x/{run_id}/{suite}", "token_env": "PATH"}
+    result, _ = run(body, env=env, **program)
 
     urls = staged[1]
     websocket = urls.candidate_url.replace("http", "ws")
-    assert result.output == f"{urls.candidate_url} {websocket} {urls.baseline_url} run-1\n"
+    assert result.output.splitlines() == [
+        f"{urls.candidate_url} {websocket} {urls.baseline_url} run-1 it PATH", "run-1", "x/run-1/it"
+    ]  # fmt: skip
 
 
 def test_a_secret_is_in_no_part_of_the_evidence(run: RunSuite) -> None:
@@ -269,3 +235,85 @@ def test_without_a_candidate_no_suite_is_run_and_each_is_missing(
     assert evidence.notes == (found.note,) == ("not run: the candidate never became ready",)
     assert evidence.suites == ()
     assert not (tmp_path / "ran").exists()
+
+
+def test_only_what_failed_is_run_again_on_the_candidate_and_on_the_baseline(
+    run: RunSuite, tmp_path: Path
+) -> None:
+    body = """
+def tell(name): print(name, os.environ["STAGING_BASE_URL"], file=open("ran", "a"))
+def test_good(): reach(); tell("good")
+def test_bad(): reach(); tell("bad"); assert 0
+"""
+    result, failures = run(body, retries=1, on_baseline="failed")
+
+    ran = [line.split() for line in (tmp_path / "ran").read_text(encoding="utf-8").splitlines()]
+    assert [name for name, _ in ran] == ["good", "bad", "bad", "bad"]
+    assert len({url for _, url in ran[:3]}) == 1
+    assert ran[3][1] != ran[0][1]
+    assert (result.runs, [(test.attempts, test.finding) for test in result.tests]) == (
+        2, [(1, ""), (2, "fails on both")],
+    )  # fmt: skip
+    assert failures.note == "test_it.py::test_bad failed: fails on both"
+
+
+def test_a_suite_that_always_runs_on_the_baseline_is_measured_there_too(
+    staged: tuple[Staging, DeployEvidence], tmp_path: Path
+) -> None:
+    (tmp_path / "test_it.py").write_text(f"{REACHING}\ndef test_a(): reach()\ndef test_b(): reach()")
+    plan = suites_plan(staged[0], {"it": {"pytest": ["."], "cwd": str(tmp_path), "on_baseline": "always"}})
+    evidence = run_all(staged, plan)
+
+    before = measured(evidence, "baseline")["suite.it.failures"]
+    assert (before.value, before.samples) == (0, 2)
+
+
+def test_the_plans_own_report_files_are_read_as_one(run: RunSuite, tmp_path: Path) -> None:
+    body = """
+reach(); os.makedirs("reports")
+for name in ("a", "b"):
+    xml = f"<testsuite><testcase name='{name}' time='1'/></testsuite>"
+    open(f"reports/{name}.xml", "w").write(xml)
+"""
+    result, _ = run(body, command=["python", "test_it.py"], junit="reports/*.xml")
+
+    assert (result.read_as, statuses(result)) == ("JUnit", [("a", "passed"), ("b", "passed")])
+
+
+def parallel(folder: Path, **commands: list[str]) -> dict[str, dict[str, Any]]:
+    """Return suites that run at the same time."""
+    usual = {"parallel": True, "must_reach_candidate": False, "cwd": str(folder)}
+    return {name: {**usual, "command": command} for name, command in commands.items()}
+
+
+def test_parallel_suites_run_at_the_same_time(staged: tuple[Staging, DeployEvidence], tmp_path: Path) -> None:
+    meet = "touch $0; for i in $(seq 400); do [ -e $1 ] && exit 0; sleep 0.05; done; exit 1"
+    commands = {"one": ["sh", "-c", meet, "a", "b"], "two": ["sh", "-c", meet, "b", "a"]}
+    evidence = run_all(staged, suites_plan(staged[0], parallel(tmp_path, **commands)))
+
+    assert [(suite.id, suite.exit_code) for suite in evidence.suites] == [("one", 0), ("two", 0)]
+
+
+def test_a_suite_that_cannot_start_ends_its_parallel_neighbours(
+    staged: tuple[Staging, DeployEvidence], tmp_path: Path
+) -> None:
+    commands = {"one": ["sleep", "600"], "two": ["no-such-program"]}
+    started = time.monotonic()
+    with pytest.raises(CommandFailed):
+        run_all(staged, suites_plan(staged[0], parallel(tmp_path, **commands)))
+    assert time.monotonic() - started < 60
+
+
+def test_how_far_a_suite_is_is_told_while_it_runs(
+    staged: tuple[Staging, DeployEvidence], tmp_path: Path
+) -> None:
+    body = "def test_a(): reach()\ndef test_b(): reach(); time.sleep(1)\ndef test_c(): assert 0"
+    (tmp_path / "test_it.py").write_text(f"{REACHING}\nimport time\n{body}", encoding="utf-8")
+    suite = {"pytest": ["."], "cwd": str(tmp_path), "title": "It", "retries": 0, "on_baseline": "never"}
+    plan = suites_plan(staged[0], {"it": suite})
+    told: list[str] = []
+    ports = staged[0].ports(plan)
+    run_suites(plan, staged[1], ports, "run-1", watch=lambda progress: told.append(progress.sentence()))
+
+    assert "It: 1 of 3 tests · test_b" in told
+    assert told[-1].startswith("It: 3 of 3 tests, 1 failed")
