@@ -145,7 +145,9 @@ def report(count: int, rounds: int) -> None:
     print(f"runbook / parsing    {rates['runbook'] / rates['parsing']:9.2f}  (goal: 0.40)")
     tenfold = median("runbook", "took_s") / median(("runbook", small), "took_s")
     print(f"ten times entries    {tenfold:9.1f}  times the time (goal: at most 11)")
-    flat = [median(key, "peak_bytes") / 2**20 for key in (("runbook to Parquet", small), "runbook to Parquet")]
+    flat = [
+        median(key, "peak_bytes") / 2**20 for key in (("runbook to Parquet", small), "runbook to Parquet")
+    ]
     print(f"peak to Parquet      {flat[0]:9.1f}  MiB for {small:,} entries, {flat[1]:.1f} MiB for {count:,}")
 
 

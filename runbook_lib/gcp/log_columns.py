@@ -16,6 +16,7 @@ from google.protobuf.json_format import MessageToDict
 
 from runbook_lib.gcp import log_schema
 
+_SEVERITIES = {number: name for name, number in LogSeverity.items()}
 _STACK_KEYS = ("stack_trace", "exception")
 SCHEMA = pa.schema({
     "time": pa.timestamp("ns", "UTC"), "severity": pa.string(), "revision": pa.string(), "log": pa.string(),
@@ -40,27 +41,47 @@ def read_page(encoded: bytes) -> Page:
 
 
 def as_batch(encoded: pa.BinaryArray) -> pa.RecordBatch:
-    """Return one row per entry, columns as in `ports.Logs.read`; strings are empty where they have no value."""
+    """Return one row per entry, columns as in `ports.Logs.read`."""
     entries = log_schema.entries().array_to_record_batch(encoded)
     request = entries["http_request"]
+    payload = _Pairs(pc.struct_field(entries["json_payload"], "fields"), "value", "string_value")
     latency_s = _seconds(pc.struct_field(request, "latency"))
     late_s = _seconds(pc.subtract(entries["receive_timestamp"], entries["timestamp"]))
     columns = {
         "time": entries["timestamp"],
-        "severity": _renamed(entries["severity"], _severity),
+        "severity": _renamed(entries["severity"], lambda number: _SEVERITIES.get(number, str(number))),
         "revision": _renamed(entries["resource"], _revision),
         "log": _renamed(entries["log_name"], lambda name: name.rpartition("%2F")[2]),
-        "message": _messages(entries, encoded),
-        "stack": _first(*(_string(entries["json_payload"], key) for key in _STACK_KEYS)),
+        "message": _messages(entries, payload.under("message"), encoded),
+        "stack": _first(*(payload.under(key) for key in _STACK_KEYS)),
         "status": pc.struct_field(request, "status"),
         "latency_s": latency_s,
         "user_agent": _first(pc.struct_field(request, "user_agent")),
         "trace": entries["trace"],
-        "instance": _first(_value(entries["labels"], "instanceId")),
-        "late_s": pc.subtract(late_s, pc.fill_null(latency_s, 0.0)),
+        "instance": _first(_Pairs(entries["labels"], "value").under("instanceId")),
+        "late_s": pc.subtract(late_s, _first(latency_s, empty=0.0)),
         "insert_id": entries["insert_id"],
     }
     return pa.record_batch(columns, schema=SCHEMA)
+
+
+class _Pairs:
+    """Keys and values of a column of mappings, laid end to end; `path` leads to a value."""
+
+    def __init__(self, mappings: pa.ListArray, *path: str) -> None:
+        flat = mappings.flatten()
+        keys = flat.field("key").dictionary_encode()
+        self._codes = {key: code for code, key in enumerate(keys.dictionary.to_pylist())}
+        self._keys, self._values = keys.indices.to_numpy(), pc.struct_field(flat, list(path))
+        self._rows = pc.list_parent_indices(mappings).to_numpy()
+        self._nowhere = np.full(len(mappings), -1)
+
+    def under(self, key: str) -> pa.Array:
+        """Return the value under `key` in each row; null where it has none."""
+        found = np.flatnonzero(self._keys == self._codes.get(key, -1))
+        places = self._nowhere.copy()
+        places[self._rows[found]] = found
+        return self._values.take(pa.array(places, mask=places < 0))
 
 
 def _renamed(values: pa.Array, rename: Any) -> pa.Array:
@@ -68,10 +89,6 @@ def _renamed(values: pa.Array, rename: Any) -> pa.Array:
     encoded = values.dictionary_encode()
     names = pa.array([rename(value) for value in encoded.dictionary.to_pylist()], pa.string())
     return names.take(encoded.indices)
-
-
-def _severity(number: int) -> str:
-    return str(LogSeverity.Name(number)) if number in LogSeverity.values() else str(number)
 
 
 def _revision(resource: bytes) -> str:
@@ -82,19 +99,19 @@ def _seconds(durations: pa.Array) -> pa.Array:
     return pc.divide(pc.cast(durations, pa.int64()), 1e9)
 
 
-def _messages(entries: pa.RecordBatch, encoded: pa.BinaryArray) -> pa.Array:
-    """Return the text of each entry: its text, its `message` field, its request line, or its whole payload."""
+def _messages(entries: pa.RecordBatch, said: pa.Array, encoded: pa.BinaryArray) -> pa.Array:
+    """Return each entry's text, `message` field, request line, or whole payload, whichever is there first."""
     text, request, payload = entries["text_payload"], entries["http_request"], entries["json_payload"]
     method, url = pc.struct_field(request, "request_method"), pc.struct_field(request, "request_url")
     line = pc.binary_join_element_wise(method, url, " ")
-    said = _string(payload, "message")
     messages = pc.if_else(pc.not_equal(text, ""), text, _first(said, line))
-    # Of a payload without a message the decoder kept nothing, nor of an audit entry: these few are read again.
+    # The decoder kept nothing of a payload without a message, nor of an audit entry: they are read again.
     mute = pc.and_(pc.is_valid(payload), pc.equal(_first(said), ""))
-    again = pc.or_(mute, pc.greater(pc.binary_length(entries["proto_payload"]), 0))
-    rows = np.flatnonzero(again)
-    told = [_payload_text(LogEntry.pb().FromString(encoded[int(row)].as_py())) for row in rows]
-    return pc.replace_with_mask(messages, again, pa.array(told, pa.string()))
+    again = pc.or_(mute, pc.not_equal(entries["proto_payload"], b""))
+    told = [
+        _payload_text(LogEntry.pb().FromString(encoded[int(row)].as_py())) for row in np.flatnonzero(again)
+    ]
+    return pc.replace_with_mask(messages, again, pa.array(told, pa.string())) if told else messages
 
 
 def _payload_text(entry: Any) -> str:
@@ -111,21 +128,6 @@ def _audit_text(payload: dict[str, Any]) -> str:
     return str(said or payload.get("methodName") or payload)
 
 
-def _string(payload: pa.StructArray, key: str) -> pa.Array:
-    """Return the string in a field of each JSON payload; null where there is none."""
-    return _value(pc.struct_field(payload, "fields"), key, "string_value")
-
-
-def _value(pairs: pa.ListArray, key: str, *path: str) -> pa.Array:
-    """Return the value under `key` of each row's pairs; null where it has none."""
-    flat = pairs.flatten()
-    found = pc.equal(flat.field("key"), key)
-    rows = pc.list_parent_indices(pairs).filter(found)
-    values = pc.struct_field(flat, ["value", *path]).filter(found)
-    everywhere = pa.array(np.arange(len(pairs)), rows.type)
-    return values.take(pc.index_in(everywhere, value_set=rows))
-
-
-def _first(*values: pa.Array) -> pa.Array:
-    """Return, row by row, the first that is no null, or else an empty text."""
-    return pc.coalesce(*values, pa.scalar(""))
+def _first(*values: pa.Array, empty: Any = "") -> pa.Array:
+    """Return, row by row, the first that is no null, or else `empty`."""
+    return pc.coalesce(*values, pa.scalar(empty))

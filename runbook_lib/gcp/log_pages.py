@@ -33,7 +33,9 @@ class LogPages:
         self._service = service
         self._quota = quota
         self._call: Callable[..., bytes] = channel.unary_unary(
-            _METHOD, request_serializer=ListLogEntriesRequest.pb().SerializeToString
+            _METHOD,
+            request_serializer=ListLogEntriesRequest.pb().SerializeToString,
+            response_deserializer=None,  # the bytes as they came
         )
 
     def read(self, request: Any, limit: int) -> Iterator[Page]:
@@ -81,4 +83,4 @@ class LogPages:
         try:
             return read_page(self._call(asked, timeout=CALL_TIMEOUT_S))
         except grpc.RpcError as error:
-            raise from_grpc_error(error) from error
+            raise from_grpc_error(error) from error  # type: ignore[no-untyped-call]
