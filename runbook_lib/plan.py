@@ -6,13 +6,25 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from runbook_lib.catalogue import METRICS, suite_metric
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+def _compiles(pattern: str) -> str:
+    """Refuse what is no regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return pattern
+
+
+RegularExpression = Annotated[str, AfterValidator(_compiles)]
 Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
 
 
@@ -91,7 +103,7 @@ class Candidate(Section):
     """Argument list; templates: {project} {region} {service}."""
     cwd: str = "."
     """Folder of the command, relative to the plan file."""
-    revision_pattern: str = r"(?im)^revision id:\s*(?P<revision>[a-z][a-z0-9-]+)\s*$"
+    revision_pattern: RegularExpression = r"(?im)^revision id:\s*(?P<revision>[a-z][a-z0-9-]+)\s*$"
     """Regular expression with a group `revision`, searched in the command's output."""
     env: Environment = {}
     """Environment of the container (for `image`) or added to the command's."""
@@ -107,11 +119,7 @@ class Candidate(Section):
     @field_validator("revision_pattern")
     @classmethod
     def _names_the_revision(cls, pattern: str) -> str:
-        try:
-            named = "revision" in re.compile(pattern).groupindex
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
-        if not named:
+        if "revision" not in re.compile(pattern).groupindex:
             raise ValueError("needs a group (?P<revision>…)")
         return pattern
 
@@ -153,7 +161,9 @@ class Logs(Section):
     lookback_days: float = Field(default=14, gt=0, le=400)
     """How far back the baseline's start-up is looked for."""
     max_entries: int = Field(default=20_000, ge=1, le=1_000_000)
-    """Entries read for each revision at most."""
+    """Entries read for each revision and window at most; 1,000 cost a read request."""
+    known_noise: tuple[RegularExpression, ...] = ()
+    """Messages that contain one of these regular expressions are not told as new."""
 
 
 class Suite(Section):
