@@ -45,6 +45,7 @@ from runbook_lib.steps.metrics import measure
 from runbook_lib.steps.probes import observe_probes
 from runbook_lib.steps.promote import promote
 from runbook_lib.steps.rollback import roll_back
+from runbook_lib.steps.run_logs import read_run_logs
 from runbook_lib.steps.suites import run_suites
 from runbook_lib.verdict import Action, Verdict
 
@@ -56,6 +57,7 @@ OBSERVED: dict[str, type[StepEvidence]] = {
     "suites": SuitesEvidence,
     "probes": ProbesEvidence,
     "metrics": MetricsEvidence,
+    "run_logs": LogsEvidence,
 }
 """The steps that observe the candidate, in their order, with the kind of evidence that each leaves."""
 
@@ -122,10 +124,21 @@ class Run:
 
         def act() -> LogsEvidence:
             seen = read_logs(self.plan, self._deployed(), self.ports)
-            self.folder.write_table("logs", seen.entries.astype({"message": str}))
+            self.folder.write_table("logs", seen.entries)
             return seen.evidence
 
         return self._step("logs", act)
+
+    def read_run_logs(self) -> LogsEvidence:
+        """Read what both revisions logged since, and compare all of it."""
+
+        def act() -> LogsEvidence:
+            started = None if "logs" in self.unseen() else self.folder.find_table("logs")
+            seen = read_run_logs(self.plan, self._deployed(), started, self.ports)
+            self.folder.write_table("run_logs", seen.entries)
+            return seen.evidence
+
+        return self._step("run_logs", act)
 
     def run_suites(self) -> SuitesEvidence:
         """Run the plan's suites against the candidate."""
@@ -255,9 +268,15 @@ class Run:
             verdict=self.verdict(),
             load=self.folder.find_table("load_sessions"),
             series=self.folder.find_table("series"),
+            entries=self._entries(),
             errors=tuple(f"{step}: {why}" for step, why in self.unseen().items()),
             parameters=self._parameters(),
         )
+
+    def _entries(self) -> pd.DataFrame | None:
+        """Return the log entries of the whole run, or of the start-ups alone where the run was not read."""
+        whole = self.folder.find_table("run_logs")
+        return self.folder.find_table("logs") if whole is None else whole
 
     def write_reports(self) -> tuple[Path, ...]:
         """Write the report's files and the manifest over everything."""

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.redact import MASK, secrets_of
-from runbook_lib.report import charts, tables, text
+from runbook_lib.report import charts, log_tables, tables, text
 from runbook_lib.report.record import RunRecord
 
 
@@ -49,6 +49,7 @@ def render(record: RunRecord) -> str:
         record=record,
         charts={chart.id: chart for chart in drawn},
         tables=tables,
+        log_tables=log_tables,
         text=text,
         parameters=masked_parameters(record),
         style=Markup(_template_file("report.css")),  # noqa: S704 - our own file
@@ -61,7 +62,10 @@ def render(record: RunRecord) -> str:
 
 def all_charts(record: RunRecord) -> tuple[Chart, ...]:
     """Return the charts of a report, drawn or not, in their order."""
-    return (_waterfall(record), *_latencies(record), _memory(record), _severities(record))
+    return (
+        _waterfall(record), *_latencies(record), _memory(record), _severities(record), _timeline(record),
+        _templates(record),
+    )  # fmt: skip
 
 
 def masked_parameters(record: RunRecord) -> dict[str, str]:
@@ -129,6 +133,24 @@ def _severities(record: RunRecord) -> Chart:
         figure=charts.startup_severities(record.logs),
         reading="Entries in the start-up window of each revision; ERROR and above are listed below.",
         numbers=tables.severities(record.logs), absent="No log entry was observed in a start-up window.",
+    )  # fmt: skip
+
+
+def _timeline(record: RunRecord) -> Chart:
+    counted = log_tables.timeline(record.entries)
+    return Chart(
+        id="timeline", title="Log entries over time", figure=charts.log_timeline(counted, record.moments()),
+        reading="Entries of each revision by gravity; dotted lines mark what the run did.",
+        numbers=log_tables.gravities(record.entries), absent="No log entry was observed.",
+    )  # fmt: skip
+
+
+def _templates(record: RunRecord) -> Chart:
+    found = log_tables.common_templates(record.whole_logs())
+    return Chart(
+        id="templates", title="Most frequent kinds of message", figure=charts.top_templates(found),
+        reading="Messages with ids, times and numbers taken out; both revisions should say the same.",
+        numbers=found, absent="No log message was observed.",
     )  # fmt: skip
 
 
