@@ -165,7 +165,7 @@ class Cockpit:
         return Shown(sentence=f"Sessions: {count}{lag}", parts=(tables.measurements(seen),))
 
     def chart(self, name: str) -> Shown:
-        """Show a chart by its id: `waterfall`, `connect`, `answer`, `memory`, `severities`, `timeline`, ..."""
+        """Show a chart by its id: `waterfall`, `connect`, `answer`, `memory`, `severities`, `timeline`, …"""
         chart = next(chart for chart in all_charts(self._record()) if chart.id == name)
         sentence = chart.reading if chart.figure else chart.absent
         return Shown(sentence=sentence, parts=(chart.numbers,), figure=chart.figure)

@@ -52,17 +52,8 @@ def requests(statistics: Iterable[RequestStatistics]) -> pd.DataFrame:
         waits = (text.milliseconds(s.latency_s.get(name)) for name in ("p50", "p95", "p99", "max"))
         share = text.quantity(s.error_ratio, "ratio")
         rows.append((s.role, s.requests, classes, share, f"{low} to {high}" if s.interval else "", *waits))
-    columns = (
-        "Role",
-        "Requests",
-        "Status",
-        "5xx",
-        "95 % interval",
-        "Median",
-        "95th percentile",
-        "99th percentile",
-    )
-    return _table((*columns, "Slowest"), rows)
+    counted = ("Role", "Requests", "Status", "5xx", "95 % interval")
+    return _table((*counted, "Median", "95th percentile", "99th percentile", "Slowest"), rows)
 
 
 def log_lines(entries: pd.DataFrame | None, most: int = 300) -> pd.DataFrame:
