@@ -96,7 +96,8 @@ def _revision(resource: bytes) -> str:
 
 
 def _seconds(durations: pa.Array) -> pa.Array:
-    return pc.divide(pc.cast(durations, pa.int64()), 1e9)
+    nanoseconds = pc.cast(durations, pa.int64()).cast(pa.float64(), safe=False)  # exact up to 100 days
+    return pc.divide(nanoseconds, 1e9)
 
 
 def _messages(entries: pa.RecordBatch, said: pa.Array, encoded: pa.BinaryArray) -> pa.Array:
@@ -119,7 +120,7 @@ def _payload_text(entry: Any) -> str:
         return _audit_text(MessageToDict(entry.proto_payload))
     payload = MessageToDict(entry.json_payload)
     said = payload.get("message", payload)
-    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, sort_keys=True)
 
 
 def _audit_text(payload: dict[str, Any]) -> str:

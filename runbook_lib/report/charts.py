@@ -152,24 +152,26 @@ def log_timeline(counted: pd.DataFrame, moments: Mapping[str, datetime]) -> go.F
     if counted.empty:
         return None
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06)
+    named: set[str] = set()
     for row, role in enumerate(COLOURS, 1):
         for gravity, colour in GRAVITY_COLOURS.items():
             mine = counted[(counted["role"] == role) & (counted["gravity"] == gravity)]
             figure.add_bar(
                 x=[_utc(time) for time in mine["time"]], y=list(mine["count"]), name=gravity, row=row, col=1,
-                marker_color=colour, showlegend=row == 1, legendgroup=gravity, offset=0,
+                marker_color=colour, showlegend=gravity not in named, legendgroup=gravity, offset=0,
                 width=1000 * float(counted["span_s"].iloc[0]),
                 hovertemplate=f"{role}: %{{y}} entries {gravity}<extra></extra>",
             )  # fmt: skip
+            named |= {gravity} if len(mine) else set()  # plotly names no trace without bars
         figure.update_yaxes(title_text=f"{role}, entries", rangemode="tozero", row=row, col=1)
-    for name, moment in moments.items():
+    for place, (name, moment) in enumerate(moments.items()):
         figure.add_shape(
             type="line", x0=_utc(moment), x1=_utc(moment), y0=0, y1=1, yref="paper",
             line={"color": COLOURS["baseline"], "width": 1, "dash": "dot"},
         )  # fmt: skip
         figure.add_annotation(
-            x=_utc(moment), y=1, yref="paper", text=_plain(name), textangle=-90, showarrow=False,
-            xanchor="left", yanchor="top", font={"size": 11},
+            x=_utc(moment), y=1 - place % 2, yref="paper", text=_plain(name), textangle=-90,
+            showarrow=False, xanchor="left", yanchor="bottom" if place % 2 else "top", font={"size": 11},
         )  # fmt: skip
     figure.update_xaxes(title_text="time (UTC)", row=2, col=1)
     figure.update_layout(template=TEMPLATE, height=420, barmode="stack")

@@ -47,11 +47,11 @@ def requests(statistics: Iterable[RequestStatistics]) -> pd.DataFrame:
     """Return one row per revision: its requests, its errors with their 95 % interval, its latencies."""
     rows = []
     for s in statistics:
-        low, high = (text.quantity(end, "ratio") for end in s.interval or (None, None))
+        interval = " to ".join(f"{text.number(100 * end)} %" for end in s.interval or ())
         classes = ", ".join(f"{count} {name}" for name, count in s.classes.items())
         waits = (text.milliseconds(s.latency_s.get(name)) for name in ("p50", "p95", "p99", "max"))
         share = text.quantity(s.error_ratio, "ratio")
-        rows.append((s.role, s.requests, classes, share, f"{low} to {high}" if s.interval else "", *waits))
+        rows.append((s.role, s.requests, classes, share, interval or text.NOT_OBSERVED, *waits))
     counted = ("Role", "Requests", "Status", "5xx", "95 % interval")
     return _table((*counted, "Median", "95th percentile", "99th percentile", "Slowest"), rows)
 

@@ -117,7 +117,7 @@ PAYLOADS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a message": ({"json_payload": {"level": 3, "message": "said", "more": {"message": "inner"}}}, "said"),
     "no message": (
-        {"json_payload": {"level": "3", "list": [1, "zwei"]}},
+        {"json_payload": {"list": [1, "zwei"], "level": "3"}},
         '{"level": "3", "list": [1.0, "zwei"]}',
     ),
     "a message that is none": ({"json_payload": {"message": {"code": 7}}}, '{"code": 7.0}'),
@@ -222,5 +222,7 @@ def test_a_quota_that_others_used_up_is_waited_for(caplog: pytest.LogCaptureFixt
 
 def test_an_entry_says_how_late_it_came_not_counting_its_request() -> None:
     slow = entry(2, http_request={"status": 200, "latency": {"nanos": 200_000_000}})
-    table, _ = read(ScriptedLog(pages=[[entry(1), slow]]))
-    assert list(table["late_s"]) == pytest.approx([0.25, 0.05])
+    old = entry(3)
+    old.timestamp.FromNanoseconds(0)
+    table, _ = read(ScriptedLog(pages=[[old, entry(1), slow]]))
+    assert list(table["late_s"]) == pytest.approx([START.timestamp() + 0.253, 0.25, 0.05])
