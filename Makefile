@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-BENCHMARKS := $(wildcard benchmarks/bench_*.py)
+BENCHMARKS := $(wildcard benchmarks/bench_*.py benchmarks/*/bench_*.py)
 # What papermill and widgets leave in a notebook's metadata: paths of a machine, megabytes of state.
 STRIP_KEYS := metadata.papermill cell.metadata.papermill metadata.widgets
 
