@@ -81,9 +81,17 @@ def test_batches_are_the_rows_of_the_table_some_at_a_time() -> None:
         [[entry(1)], [entry(1), entry(2)]],
         [[entry(1)], [], [entry(1)], [entry(2)]],
         [[entry(1), entry(1, insert_id="another"), entry(2)]],
+        [[entry(1), entry(1, severity=500), entry(2)]],
         [[entry(2), entry(1)], [entry(2, insert_id="another")]],
     ],
-    ids=["on one page", "over two pages", "over an empty page", "under another id", "and out of order"],
+    ids=[
+        "on one page",
+        "over two pages",
+        "over an empty page",
+        "under another id",
+        "with a difference",
+        "and out of order",
+    ],
 )
 def test_what_is_delivered_twice_comes_once(pages: Sequence[Sequence[Any]]) -> None:
     log = ScriptedLog(pages=pages)

@@ -76,6 +76,15 @@ def test_a_word_is_a_value_only_where_there_are_many() -> None:
     assert len(set(templates(three).values())) == 3
 
 
+def test_two_words_that_both_are_values_leave_one_template() -> None:
+    names, agents = ("ann", "bob", "cid", "dan", "eve", "fay"), ("triage", "data", "billing", "support")
+    messages = [
+        f"agent {agent} started for {name}" for agent in agents for name in names[: 2 + len(agent) // 2]
+    ]
+    messages.append("agent research started for judy")  # shares no word with any other
+    assert set(templates(messages).values()) == {"agent <*> started for <*>"}
+
+
 def test_a_traceback_is_told_by_what_was_raised_and_folded() -> None:
     text = 'no answer\nTraceback (most recent call last):\n  File "x.py", line 3\nValueError: bad 7'
     assert head(text) == "no answer ValueError: bad 7"
