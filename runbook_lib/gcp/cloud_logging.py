@@ -21,7 +21,6 @@ from runbook_lib.ports import LogQuery, LogUsage
 
 PAGE_SIZE = 1000
 REQUESTS_PER_MINUTE = 60
-_BATCH = 4 * PAGE_SIZE  # what Arrow costs for each call is shared by so many rows; more gains nothing
 
 
 class CloudLogging:
@@ -57,7 +56,8 @@ class CloudLogging:
     def batches(self, query: LogQuery) -> Iterator[pa.RecordBatch]:
         """Yield the same rows as `read`, some at a time."""
         tidy, left = Tidy(), query.limit
-        for batch in tidy.pass_on(self._encoded(query)):
+        encoded = self._pages.read(self._request(query), query.limit)
+        for batch in tidy.pass_on(as_batch(entries) for entries in encoded if len(entries)):
             yield batch.slice(0, left)
             left -= len(batch)
             if left <= 0:
@@ -67,16 +67,6 @@ class CloudLogging:
     def usage(self) -> LogUsage:
         """Return what reading has cost since this was made."""
         return LogUsage(requests=self._quota.requests, waited_s=self._quota.waited_s, repeated=self._repeated)
-
-    def _encoded(self, query: LogQuery) -> Iterator[pa.RecordBatch]:
-        waiting: list[pa.BinaryArray] = []
-        for page in self._pages.read(self._request(query), query.limit):
-            waiting.append(page.entries)
-            if sum(map(len, waiting)) >= _BATCH:
-                yield as_batch(pa.concat_arrays(waiting))
-                waiting = []
-        if any(map(len, waiting)):
-            yield as_batch(pa.concat_arrays(waiting))
 
     def _request(self, query: LogQuery) -> Any:
         return ListLogEntriesRequest.pb()(
