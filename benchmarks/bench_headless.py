@@ -16,6 +16,7 @@ from runbook_lib.places import NOTEBOOKS, project_root
 from runbook_lib.plan import Plan
 from runbook_lib.plan_file import dump_plan, load_plan
 from runbook_lib.run import Run
+from runbook_lib.selftest import STEPS
 
 RUNS = 3
 SMALL = {
@@ -45,8 +46,8 @@ def by_script(plan: Path, outputs: Path) -> float:
     """Return the seconds of the plain calls."""
     since = time.monotonic()
     run = Run.start(plan, {"report.folder": str(outputs)}, outputs)
-    for step in (run.deploy, run.read_logs, run.run_suites, run.probe, run.measure, run.judge, run.roll_back):
-        step()
+    for step in (*STEPS, Run.judge, Run.roll_back):
+        step(run)
     run.write_reports()
     return time.monotonic() - since
 

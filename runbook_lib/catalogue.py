@@ -39,6 +39,15 @@ METRICS = {
         unit="entries", step="logs", cell="02_logs#startup",
         meaning="log entries of severity ERROR or above in the start-up window; samples = all entries in it",
     ),
+    "logs.novel_errors": Metric(
+        unit="templates", step="run_logs", cell="04_metrics#logs-of-the-run",
+        meaning="kinds of message of severity ERROR or above that the candidate logged and the baseline did "
+        "not, but for known noise; samples = the candidate's entries",
+    ),
+    "logs.error_ratio": Metric(
+        unit="ratio", step="run_logs", cell="04_metrics#logs-of-the-run",
+        meaning="share of requests answered 5xx, 0 to 1, by the request log of the whole run",
+    ),
     "health.failing_polls": Metric(
         unit="polls", step="probes", cell="03_tests#health", counts=True,
         meaning="requests to the health endpoint not answered 200 with every component healthy",

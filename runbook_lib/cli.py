@@ -112,7 +112,8 @@ def verdict(
     ] = "",
 ) -> None:
     """Judge a run's evidence again; needs no cloud."""
-    from runbook_lib.run import exit_code, open_run
+    from runbook_lib.judging import exit_code
+    from runbook_lib.run import open_run
 
     found = open_run(find_file(run))
     judged = found.rejudge(find_file(plan)) if plan else found.judge()

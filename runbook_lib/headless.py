@@ -15,7 +15,8 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from runbook_lib.errors import PlanError
-from runbook_lib.run import COULD_NOT_LOOK, INTERRUPTED, Run
+from runbook_lib.judging import COULD_NOT_LOOK, unseen
+from runbook_lib.run import INTERRUPTED, Run
 from runbook_lib.run_folder import LedgerEntry
 
 OBSERVING = ("01_deploy", "02_logs", "03_tests", "04_metrics")
@@ -118,7 +119,7 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
 def _must_stop(run: Run) -> bool:
     """Say whether there is nothing more to observe: no deployment, or no cloud."""
     failures = [entry for entry in run.folder.ledger() if entry.event == "step failed"]
-    return "deploy" in run.unseen() or any(_ends_the_looking(entry) for entry in failures[-1:])
+    return "deploy" in unseen(run.folder) or any(_ends_the_looking(entry) for entry in failures[-1:])
 
 
 def _ends_the_looking(entry: LedgerEntry) -> bool:

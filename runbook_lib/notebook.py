@@ -13,7 +13,7 @@ from IPython.display import display
 from runbook_lib.errors import PlanError
 from runbook_lib.places import find_file, project_root
 from runbook_lib.plan_file import load_plan
-from runbook_lib.report import suite_tables, tables, text
+from runbook_lib.report import log_tables, suite_tables, tables, text
 from runbook_lib.report.html import all_charts
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run import Run, latest_run, open_run
@@ -116,7 +116,20 @@ class Cockpit:
         seen = self._run.read_logs()
         errors = text.measured(self._record().measurement("logs.startup_errors"))
         sentence = f"Candidate: {errors} at ERROR or above; complete until {text.moment(seen.complete_until)}"
-        return Shown(sentence=sentence, parts=(tables.severities(seen), tables.findings(seen.findings)))
+        news = log_tables.novelty(seen)
+        return Shown(
+            sentence=f"{sentence}. {log_tables.news(seen)}",
+            parts=(tables.severities(seen), news, tables.findings(seen.findings)),
+        )
+
+    def read_run_logs(self) -> Shown:
+        """Read what both revisions logged since, and show what is new and how requests ended."""
+        seen = self._run.read_run_logs()
+        complete = f"complete until {text.moment(seen.complete_until)}, {seen.read_requests} read requests"
+        return Shown(
+            sentence="; ".join((log_tables.news(seen), complete, *seen.notes)),
+            parts=(log_tables.novelty(seen), log_tables.requests(seen.requests)),
+        )
 
     def run_suites(self) -> Shown:
         """Run the plan's suites and show which of their tests count."""
@@ -164,7 +177,7 @@ class Cockpit:
         return Shown(sentence=sentence, parts=(tables.comparisons(judged),))
 
     def chart(self, name: str) -> Shown:
-        """Show a chart: `waterfall`, `connect`, `answer`, `memory` or `severities`."""
+        """Show a chart by its id: `waterfall`, `connect`, `answer`, `memory`, `severities`, `timeline`, …"""
         chart = next(chart for chart in all_charts(self._record()) if chart.id == name)
         sentence = chart.reading if chart.figure else chart.absent
         return Shown(sentence=sentence, parts=(chart.numbers,), figure=chart.figure)

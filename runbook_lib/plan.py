@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from runbook_lib.catalogue import METRICS, suite_metric
-from runbook_lib.plan_section import Environment, Name, Seconds, Section, check_templates
+from runbook_lib.plan_criterion import Criterion, Judging
+from runbook_lib.plan_section import (
+    Environment,
+    Name,
+    RegularExpression,
+    Seconds,
+    Section,
+    check_templates,
+)
 from runbook_lib.plan_suite import Suite
 
 
@@ -69,7 +77,7 @@ class Candidate(Section):
     """Argument list; templates: {project} {region} {service}."""
     cwd: str = "."
     """Folder of the command, relative to the plan file."""
-    revision_pattern: str = r"(?im)^revision id:\s*(?P<revision>[a-z][a-z0-9-]+)\s*$"
+    revision_pattern: RegularExpression = r"(?im)^revision id:\s*(?P<revision>[a-z][a-z0-9-]+)\s*$"
     """Regular expression with a group `revision`, searched in the command's output."""
     env: Environment = {}
     """Environment of the container (for `image`) or added to the command's."""
@@ -85,11 +93,7 @@ class Candidate(Section):
     @field_validator("revision_pattern")
     @classmethod
     def _names_the_revision(cls, pattern: str) -> str:
-        try:
-            named = "revision" in re.compile(pattern).groupindex
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
-        if not named:
+        if "revision" not in re.compile(pattern).groupindex:
             raise ValueError("needs a group (?P<revision>…)")
         return pattern
 
@@ -131,7 +135,9 @@ class Logs(Section):
     lookback_days: float = Field(default=14, gt=0, le=400)
     """How far back the baseline's start-up is looked for."""
     max_entries: int = Field(default=20_000, ge=1, le=1_000_000)
-    """Entries read for each revision at most."""
+    """Entries read for each revision and window at most; 1,000 cost a read request."""
+    known_noise: tuple[RegularExpression, ...] = ()
+    """Messages that contain one of these regular expressions are not told as new."""
     clock_skew_s: float = Field(default=0.5, ge=0, le=60)
     """So much may the clocks of this machine and the cloud differ, when tests are matched with requests."""
 
@@ -233,96 +239,6 @@ class Metrics(Section):
     """Wait between the last session's end and the count of sessions still open."""
     idle_s: float = Field(default=60, ge=0, le=3600)
     """Quiet time before and after the load, for memory samples."""
-
-
-class BaselineBound(Section):
-    """Candidate against baseline; exactly one of the two."""
-
-    at_most_increase: float | None = None
-    """Candidate less baseline, in the metric's unit."""
-    at_most_ratio: float | None = Field(default=None, gt=0)
-    """Candidate divided by baseline."""
-
-    @model_validator(mode="after")
-    def _one(self) -> BaselineBound:
-        if (self.at_most_increase is None) == (self.at_most_ratio is None):
-            raise ValueError("give either at_most_increase or at_most_ratio")
-        return self
-
-
-class Paired(Section):
-    """Candidate against baseline, session by session, under load; for the metrics `pairs.…`.
-
-    The load ends as soon as every such criterion is settled, or one that is critical has failed.
-    """
-
-    tolerance: float = Field(ge=0)
-    """Worse than this for sure is a FAIL: a share (0 to 1) above the baseline's, or a ratio to its time."""
-    margin: float = Field(gt=0)
-    """Better than this for sure is a PASS; in the same unit, and above the tolerance."""
-    above_s: Seconds | None = None
-    """Of a latency: compare the share of sessions that took longer than this."""
-    weight: float = Field(default=1, gt=0)
-    """Its part of `judging.alpha`, against the weights of the other paired criteria."""
-
-    @model_validator(mode="after")
-    def _room_between(self) -> Paired:
-        if self.margin <= self.tolerance:
-            raise ValueError("the margin must be above the tolerance")
-        return self
-
-
-class Judging(Section):
-    """How sure the judge must be of what it finds by comparing pairs, however often it looks."""
-
-    alpha: float = Field(default=0.01, gt=0, lt=0.5)
-    """Chance of a wrong FAIL, at most, of all paired criteria together."""
-    pass_alpha: float = Field(default=0.01, gt=0, lt=0.5)
-    """Chance of a wrong PASS of a paired criterion whose candidate is as bad as its margin, at most."""
-
-
-class Criterion(Section):
-    """One thing that must hold."""
-
-    id: Name
-    title: str
-    group: str = "functionality"
-    metric: str
-    at_most: float | None = None
-    at_least: float | None = None
-    baseline: BaselineBound | None = None
-    """Bound relative to the baseline; holds in addition to the absolute one."""
-    paired: Paired | None = None
-    """Comparison by pairs, instead of bounds."""
-    critical: bool = True
-    """A failure means ROLLBACK; otherwise it means INVESTIGATE."""
-    min_samples: int = Field(default=1, ge=1)
-    """With fewer, a value within its bounds is INCONCLUSIVE."""
-    failure_limit: int = Field(default=0, ge=0)
-    """Attempts that the service may end without a value, at most."""
-    must_have_data: bool = False
-    """No data is a FAIL rather than INCONCLUSIVE."""
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Criterion:
-        bounds = (self.at_most, self.at_least, self.baseline)
-        if bool(self.paired) == any(bound is not None for bound in bounds):
-            raise ValueError("give at_most, at_least or baseline, or else paired")
-        return self
-
-    @model_validator(mode="after")
-    def _judged_as_its_metric_is(self) -> Criterion:
-        metric = METRICS.get(self.metric)
-        kind = metric.paired if metric else ""
-        if bool(self.paired) != bool(kind):
-            raise ValueError(f"{self.metric} is judged by {'paired' if kind else 'bounds'}")
-        if metric and metric.leak and (self.at_most is None or self.at_least is not None or self.baseline):
-            raise ValueError(f"{self.metric} is judged by at_most alone: it is against the baseline as it is")
-        if self.paired and kind == "share" and self.paired.above_s is not None:
-            raise ValueError("paired.above_s is for latencies")
-        if self.paired and kind == "latency" and self.paired.above_s is None and self.paired.tolerance < 1:
-            raise ValueError("paired.tolerance of a latency is a ratio, 1 or more")
-        return self
 
 
 class Regression(Section):

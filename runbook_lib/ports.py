@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
 import pandas as pd
+import pyarrow as pa
 
 from runbook_lib.clock import Clock
 from runbook_lib.evidence import EventSeen, RevisionState, Role, ServiceState, Session, TrafficShare, Window
@@ -61,16 +62,48 @@ class LogQuery:
     limit: int = 20_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class LogUsage:
+    """What reading log entries has cost.
+
+    Attributes:
+        requests: Read requests, repeated ones too.
+        waited_s: How long they waited for the read quota.
+        repeated: Entries that were delivered more than once and left out.
+    """
+
+    requests: int = 0
+    waited_s: float = 0.0
+    repeated: int = 0
+
+    def since(self, before: LogUsage) -> LogUsage:
+        """Return what was added to `before`."""
+        return LogUsage(
+            requests=self.requests - before.requests,
+            waited_s=self.waited_s - before.waited_s,
+            repeated=self.repeated - before.repeated,
+        )
+
+
 class Logs(Protocol):
     """Cloud Logging, for one service."""
 
     def read(self, query: LogQuery) -> pd.DataFrame:
-        """Return one row per log entry, oldest first.
+        """Return one row per log entry, oldest first, each entry once.
 
         Columns: `time` (UTC), `severity` (name), `revision`, `log` (last part of the log's name, e.g.
-        `stdout`, `requests`), `message`, `status` (HTTP status or NA), `latency_s` (float or NaN),
-        `user_agent`, `trace`, `insert_id`.
+        `stdout`, `requests`), `message`, `stack` (a stack trace beside the message), `status` (HTTP status
+        or NA), `latency_s` (float or NaN), `user_agent`, `trace`, `instance`, `late_s` (how long after it
+        happened, or its request ended, the entry arrived), `insert_id`. Texts are empty where there is none.
         """
+        ...
+
+    def batches(self, query: LogQuery) -> Iterator[pa.RecordBatch]:
+        """Yield the same rows a page at a time, so that any number of them needs the memory of a few."""
+        ...
+
+    def usage(self) -> LogUsage:
+        """Return what reading has cost so far."""
         ...
 
 

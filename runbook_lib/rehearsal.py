@@ -22,6 +22,7 @@ class Tried(Record):
         failed: The criteria that failed, in the plan's order.
         sessions: Sessions under load on the candidate until the verdict.
         seconds: Wall time.
+        run: Name of its run folder, beside those of the other images.
     """
 
     image: str
@@ -32,6 +33,7 @@ class Tried(Record):
     sessions: int = 0
     seconds: float
     error: str = ""
+    run: str = ""
 
     @property
     def as_expected(self) -> bool:
@@ -42,9 +44,14 @@ class Tried(Record):
 
 
 class SelfTested(Record):
-    """The confusion matrix of one self-test, in the order of the plan."""
+    """The confusion matrix of one self-test, in the order of the plan.
+
+    Attributes:
+        folder: Where the run folders are, relative to that of this file.
+    """
 
     plan: str
+    folder: str
     started: datetime
     ended: datetime
     tried: tuple[Tried, ...]

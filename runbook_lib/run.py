@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -29,10 +27,10 @@ from runbook_lib.evidence import (
     StepEvidence,
     SuitesEvidence,
 )
-from runbook_lib.judge import Seen, judge, settled
+from runbook_lib.judge import settled
+from runbook_lib.judging import COULD_NOT_LOOK, exit_code, judged, next_command, observed, unseen
 from runbook_lib.live import LiveSuites
 from runbook_lib.local_cloud import endpoints_of, environment_of
-from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE
 from runbook_lib.plan import Endpoints, Plan
@@ -51,25 +49,13 @@ from runbook_lib.steps.metrics import measure
 from runbook_lib.steps.probes import observe_probes
 from runbook_lib.steps.promote import promote
 from runbook_lib.steps.rollback import roll_back
+from runbook_lib.steps.run_logs import read_run_logs
 from runbook_lib.steps.suites import FAILURES, run_suites, trouble_files
-from runbook_lib.verdict import Action, Verdict
+from runbook_lib.verdict import Verdict
 
 E = TypeVar("E", bound=StepEvidence)
 
-OBSERVED: dict[str, type[StepEvidence]] = {
-    "deploy": DeployEvidence,
-    "logs": LogsEvidence,
-    "suites": SuitesEvidence,
-    "probes": ProbesEvidence,
-    "metrics": MetricsEvidence,
-}
-"""The steps that observe the candidate, in their order, with the kind of evidence that each leaves."""
-
-EXIT_CODES = {"PROCEED_TO_PRODUCTION": 0, "INVESTIGATE": 10, "ROLLBACK": 20}
-NEXT_COMMANDS = {"PROCEED_TO_PRODUCTION": "promote", "INVESTIGATE": "status", "ROLLBACK": "rollback"}
-COULD_NOT_LOOK = 3
 INTERRUPTED = 130
-_PACKAGES = ("staging-validation-runbook", "papermill", "websockets", "google-cloud-run")
 
 
 class Run:
@@ -131,10 +117,21 @@ class Run:
 
         def act() -> LogsEvidence:
             seen = read_logs(self.plan, self._deployed(), self.ports)
-            self.folder.write_table("logs", seen.entries.astype({"message": str}))
+            self.folder.write_table("logs", seen.entries)
             return seen.evidence
 
         return self._step("logs", act)
+
+    def read_run_logs(self) -> LogsEvidence:
+        """Read what both revisions logged since, and compare all of it."""
+
+        def act() -> LogsEvidence:
+            started = None if "logs" in unseen(self.folder) else self.folder.find_table("logs")
+            seen = read_run_logs(self.plan, self._deployed(), started, self.ports)
+            self.folder.write_table("run_logs", seen.entries)
+            return seen.evidence
+
+        return self._step("run_logs", act)
 
     def run_suites(self, show: Callable[[str], None] | None = None) -> SuitesEvidence:
         """Run the plan's suites against the candidate; `show` is told how far they are."""
@@ -175,13 +172,13 @@ class Run:
 
     def judge(self) -> Verdict:
         """Judge what was observed and write `verdict.json`; needs no cloud, and gives the same again."""
-        verdict = self._judged_by(self.plan)
+        verdict = judged(self.folder, self.plan)
         self.folder.write_record("verdict.json", verdict)
         return verdict
 
     def preview(self) -> Verdict:
         """Judge what was observed so far, and write nothing."""
-        return self._judged_by(self.plan)
+        return judged(self.folder, self.plan)
 
     def rejudge(self, plan_file: Path) -> Verdict:
         """Judge the archived evidence by another plan; the run's own verdict and report stay as they are.
@@ -191,36 +188,17 @@ class Run:
         Raises:
             PlanError: If the plan is wrong.
         """
-        verdict = self._judged_by(load_plan(plan_file))
+        verdict = judged(self.folder, load_plan(plan_file))
         self.folder.write_record(f"verdict-by-{plan_file.stem}.json", verdict)
         self.folder.write_manifest()
         return verdict
-
-    def _judged_by(self, plan: Plan) -> Verdict:
-        evidence, unseen = self.observed(), self.unseen()
-        judgement = judge(plan, self._seen(evidence, unseen))
-        deployed = cast("DeployEvidence | None", evidence.get("deploy"))
-        begun = self.folder.ledger()[0].time
-        return Verdict(
-            **vars(judgement),
-            run_id=self.folder.run_id,
-            plan=plan.issue.title,
-            service=plan.target.service,
-            candidate=deployed.candidate.name if deployed and deployed.candidate else "",
-            baseline=deployed.baseline.name if deployed and deployed.baseline else "",
-            next_command=self._next_command(judgement.action),
-            not_seen=tuple(f"{step}: {why}" for step, why in unseen.items()),
-            started=min((step.window.start for step in evidence.values()), default=begun),
-            ended=max((step.window.end for step in evidence.values()), default=begun),
-            versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
-        )
 
     def roll_back(self) -> RollbackEvidence:
         """Return the traffic to the baseline and probe it; safe to repeat."""
         done = self._step("rollback", lambda: roll_back(self.plan, self._deployed(), self.ports))
         verdict = self.verdict()
         if verdict:
-            now = {"next_command": self._next_command(verdict.action)}
+            now = {"next_command": next_command(self.folder, self.plan, verdict.action)}
             self.folder.write_record("verdict.json", verdict.model_copy(update=now))
         return done
 
@@ -250,23 +228,9 @@ class Run:
         verdict = self.verdict()
         return exit_code(verdict) if verdict else COULD_NOT_LOOK
 
-    def observed(self) -> dict[str, StepEvidence]:
-        """Return the evidence of each observing step that came to its end."""
-        unseen = self.unseen()
-        return {
-            step: self.folder.read_evidence(step, kind)
-            for step, kind in OBSERVED.items()
-            if step not in unseen
-        }
-
-    def unseen(self) -> dict[str, str]:
-        """Return the observing steps that left no evidence, each with the reason."""
-        last = {entry.step: entry for entry in self.folder.ledger() if entry.event.startswith("step ")}
-        return {step: why for step in OBSERVED if (why := self._why_unseen(step, last.get(step)))}
-
     def record(self) -> RunRecord:
         """Return everything that the report is made of."""
-        seen = self.observed()
+        seen = observed(self.folder)
         return RunRecord(
             plan=self.plan,
             run_id=self.folder.run_id,
@@ -276,9 +240,15 @@ class Run:
             selftest=self.folder.find_record(SELF_TEST, SelfTested),
             load=self.folder.find_table("load_sessions"),
             series=self.folder.find_table("series"),
-            errors=tuple(f"{step}: {why}" for step, why in self.unseen().items()),
+            entries=self._entries(),
+            errors=tuple(f"{step}: {why}" for step, why in unseen(self.folder).items()),
             parameters=self._parameters(),
         )
+
+    def _entries(self) -> pd.DataFrame | None:
+        """Return the log entries of the whole run, or of the start-ups alone where the run was not read."""
+        whole = self.folder.find_table("run_logs")
+        return self.folder.find_table("logs") if whole is None else whole
 
     def write_reports(self) -> tuple[Path, ...]:
         """Write the report's files and the manifest over everything."""
@@ -333,43 +303,11 @@ class Run:
     def _deployed(self) -> DeployEvidence:
         return self.folder.read_evidence("deploy", DeployEvidence)
 
-    def _why_unseen(self, step: str, last: LedgerEntry | None) -> str:
-        if last is None:
-            return "was not run"
-        if last.event == "step failed":
-            return f"could not look: {last.detail}"
-        if last.event == "step started":
-            return "did not come to its end"
-        return "" if self.folder.has_evidence(step) else "its evidence is gone"
-
-    def _seen(self, evidence: dict[str, StepEvidence], unseen: dict[str, str]) -> Seen:
-        measurements = tuple(found for step in evidence.values() for found in step.measurements)
-        if "metrics" not in evidence:
-            return Seen(measurements=measurements, unseen=unseen)
-        return Seen(
-            measurements=measurements,
-            unseen=unseen,
-            pairs=self.folder.read_evidence("pairs", Pairs).counts,
-            memory=self.folder.read_evidence("memory", MemoryWatch),
-        )
-
-    def _next_command(self, action: Action) -> str:
-        rolled_back = self.folder.find_evidence("rollback", RollbackEvidence)
-        looked_after = rolled_back is not None and rolled_back.verified
-        name = "status" if looked_after else NEXT_COMMANDS[action]
-        return f"runbook {name} {self.plan.report.folder}/{self.folder.run_id}"
-
     def _parameters(self) -> dict[str, str]:
         started = next((entry.detail for entry in self.folder.ledger() if entry.event == "run started"), "")
         plan, _, given = started.partition(" ")
         pairs = (pair.partition("=") for pair in given.split(", ") if pair)
         return {"plan": plan} | {name: value for name, _, value in pairs}
-
-
-def exit_code(verdict: Verdict) -> int:
-    """Return what a verdict means to a shell: a ROLLBACK outweighs what could not be seen."""
-    unseen = verdict.not_seen and verdict.action != "ROLLBACK"
-    return COULD_NOT_LOOK if unseen else EXIT_CODES[verdict.action]
 
 
 def session_table(sessions: Iterable[Session]) -> pd.DataFrame:

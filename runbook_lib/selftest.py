@@ -17,6 +17,9 @@ from runbook_lib.run import Run
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.verdict import Outcome
 
+STEPS = (Run.deploy, Run.read_logs, Run.run_suites, Run.probe, Run.measure, Run.read_run_logs)
+"""All that observe, without the notebooks that tell of it."""
+
 _NO_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -61,7 +64,11 @@ def self_test(
             tried[futures[future]] = future.result()
             watch(future.result())
     tested = SelfTested(
-        plan=plan.issue.title, started=started, ended=clock.now(), tried=tuple(tried[case] for case in cases)
+        plan=plan.issue.title,
+        folder=str(folder.relative_to(outputs)),
+        started=started,
+        ended=clock.now(),
+        tried=tuple(tried[case] for case in cases),
     )
     RunFolder(outputs).write_record(FILE, tested)
     return tested
@@ -91,8 +98,8 @@ def _try(case: _Case, plan_file: Path, folder: Path, clock: Clock) -> Tried:
     run = Run.start(plan_file, _parameters(case, folder), folder)
     error = ""
     try:
-        for step in (run.deploy, run.read_logs, run.run_suites, run.probe, run.measure):
-            step()
+        for step in STEPS:
+            step(run)
         if run.judge().action == "ROLLBACK":
             run.roll_back()
         run.write_reports()
@@ -109,6 +116,7 @@ def _try(case: _Case, plan_file: Path, folder: Path, clock: Clock) -> Tried:
         sessions=metrics.sessions.get("candidate", 0) if metrics else 0,
         seconds=(clock.now() - began).total_seconds(),
         error=error,
+        run=run.folder.run_id,
     )
 
 

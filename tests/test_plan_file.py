@@ -220,7 +220,7 @@ def test_a_field_that_comes_by_a_merge_key_is_named_with_the_line_of_its_section
     plan_file: WritePlan,
 ) -> None:
     text = PLAN.replace("candidate: {", "candidate: &c {") + "logs:\n  <<: *c\n"
-    allowed = "filter, settle_s, lookback_days, max_entries, clock_skew_s"
+    allowed = "filter, settle_s, lookback_days, max_entries, known_noise, clock_skew_s"
     assert complaint(plan_file(text)) == f"plan.yaml:9: logs.image: unknown field (allowed: {allowed})"
 
 

@@ -2,66 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pandas as pd
-from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+import pyarrow as pa
 from google.cloud.logging_v2.services.logging_service_v2.transports import LoggingServiceV2GrpcTransport
-from google.cloud.logging_v2.types import ListLogEntriesRequest, LogEntry
-from google.logging.type.log_severity_pb2 import LogSeverity
-from google.protobuf.json_format import MessageToDict
+from google.cloud.logging_v2.types import ListLogEntriesRequest
 
-from runbook_lib.gcp.channels import CALL_TIMEOUT_S, ask
+from runbook_lib.clock import Clock, SystemClock
+from runbook_lib.gcp.log_columns import SCHEMA, as_batch
+from runbook_lib.gcp.log_order import Tidy
+from runbook_lib.gcp.log_pages import LogPages
+from runbook_lib.gcp.read_quota import ReadQuota
 from runbook_lib.plan import Target
-from runbook_lib.ports import LogQuery
+from runbook_lib.ports import LogQuery, LogUsage
 
 PAGE_SIZE = 1000
-COLUMNS = {
-    "time": "datetime64[ns, UTC]",
-    "severity": "object",
-    "revision": "object",
-    "log": "object",
-    "message": "object",
-    "status": "Int64",
-    "latency_s": "float64",
-    "user_agent": "object",
-    "trace": "object",
-    "insert_id": "object",
-}
+REQUESTS_PER_MINUTE = 60
 
 
 class CloudLogging:
     """Implements `ports.Logs`.
 
     Source: google.logging.v2.LoggingServiceV2.ListLogEntries,
-    https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list
+    https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list; the limits of it:
+    https://cloud.google.com/logging/quotas
     """
 
-    def __init__(self, target: Target, channel: grpc.Channel | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        channel: grpc.Channel | None = None,
+        *,
+        clock: Clock | None = None,
+        requests_per_minute: int = REQUESTS_PER_MINUTE,
+    ) -> None:
         self._target = target
-        transport = LoggingServiceV2GrpcTransport(channel=channel) if channel else None
-        self._client = LoggingServiceV2Client(transport=transport)
+        self._quota = ReadQuota(clock or SystemClock(), requests_per_minute)
+        self._pages = LogPages(
+            channel or LoggingServiceV2GrpcTransport().grpc_channel, target.service, self._quota
+        )
+        self._repeated = 0
 
     def read(self, query: LogQuery) -> pd.DataFrame:
         """Return one row per log entry, oldest first; columns as in `ports.Logs.read`."""
-        entries = ask("entries.list", self._target.service, lambda: self._entries(query))
-        table = pd.DataFrame([_row(entry) for entry in entries], columns=list(COLUMNS))
-        return table.astype(COLUMNS).drop_duplicates("insert_id").reset_index(drop=True)
+        rows = pa.Table.from_batches(self.batches(query), SCHEMA)
+        table: pd.DataFrame = rows.to_pandas(self_destruct=True).astype({"status": "Int64"})
+        in_order = table["time"].is_monotonic_increasing
+        return table if in_order else table.sort_values("time", kind="stable", ignore_index=True)
 
-    def _entries(self, query: LogQuery) -> list[Any]:
-        request = ListLogEntriesRequest(
+    def batches(self, query: LogQuery) -> Iterator[pa.RecordBatch]:
+        """Yield the same rows as `read`, some at a time."""
+        tidy, left = Tidy(), query.limit
+        encoded = self._pages.read(self._request(query), query.limit)
+        for batch in tidy.pass_on(as_batch(entries) for entries in encoded if len(entries)):
+            yield batch.slice(0, left)
+            left -= len(batch)
+            if left <= 0:
+                break
+        self._repeated += tidy.repeated
+
+    def usage(self) -> LogUsage:
+        """Return what reading has cost since this was made."""
+        return LogUsage(requests=self._quota.requests, waited_s=self._quota.waited_s, repeated=self._repeated)
+
+    def _request(self, query: LogQuery) -> Any:
+        return ListLogEntriesRequest.pb()(
             resource_names=[f"projects/{self._target.project}"],
             filter=self._filter(query),
             order_by="timestamp asc",
-            page_size=PAGE_SIZE,
+            page_size=min(PAGE_SIZE, query.limit),
         )
-        found = []
-        for entry in self._client.list_log_entries(request, timeout=CALL_TIMEOUT_S, retry=None):
-            found.append(LogEntry.pb(entry))
-            if len(found) >= query.limit:
-                break
-        return found
 
     def _filter(self, query: LogQuery) -> str:
         parts = [
@@ -78,39 +91,3 @@ class CloudLogging:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _row(entry: Any) -> dict[str, Any]:
-    request = entry.http_request
-    is_request = entry.HasField("http_request")
-    return {
-        "time": pd.Timestamp(entry.timestamp.ToNanoseconds(), tz="UTC"),
-        "severity": LogSeverity.Name(entry.severity),
-        "revision": entry.resource.labels["revision_name"],
-        "log": entry.log_name.rpartition("%2F")[2],
-        "message": _message(entry),
-        "status": request.status if is_request else None,
-        "latency_s": request.latency.ToNanoseconds() / 1e9 if is_request else None,
-        "user_agent": request.user_agent,
-        "trace": entry.trace,
-        "insert_id": entry.insert_id,
-    }
-
-
-def _message(entry: Any) -> str:
-    """Return the text of an entry: its text, its `message` field, its request line, or the whole payload."""
-    kind = entry.WhichOneof("payload")
-    if kind == "text_payload":
-        return str(entry.text_payload)
-    if kind == "json_payload":
-        payload = MessageToDict(entry.json_payload)
-        return str(payload.get("message", payload))
-    if entry.HasField("http_request"):
-        return f"{entry.http_request.request_method} {entry.http_request.request_url}"
-    return _audit_text(MessageToDict(entry.proto_payload)) if kind == "proto_payload" else ""
-
-
-def _audit_text(payload: dict[str, Any]) -> str:
-    """Return the status of an audit entry, e.g. of a revision's Ready condition, or else its method."""
-    said = payload.get("status", {}).get("message")
-    return str(said or payload.get("methodName") or payload)

@@ -11,7 +11,7 @@ from runbook_lib.judge.evidence_line import evidence_line
 from runbook_lib.judge.paired import Kind, PairedFinding, PairedSpec, judge_pairs
 from runbook_lib.judge.risk import Risk
 from runbook_lib.pairs import PairCounts
-from runbook_lib.plan import Criterion, Paired
+from runbook_lib.plan_criterion import Criterion, Paired
 from runbook_lib.verdict import CriterionResult, LookSeen, Outcome
 
 _LOG_10 = math.log(10)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from runbook_lib.evidence import LogsEvidence, Role, Session
 from runbook_lib.report import tables, text
@@ -20,6 +22,7 @@ _DASH: dict[Role, str] = {"candidate": "solid", "baseline": "dash"}
 _MARK: dict[Role, str] = {"candidate": "circle", "baseline": "diamond-open"}
 _PATTERN = {"candidate": {"shape": ""}, "baseline": {"shape": "/"}}
 BOUND_COLOUR = "#B35309"
+GRAVITY_COLOURS = {"below WARNING": "#9DB4C0", "WARNING": "#C98A00", "ERROR and above": "#B3261E"}
 _AXIS = {"gridcolor": "#E3E5E8", "linecolor": "#8C9199", "zeroline": False, "ticks": "outside", "ticklen": 4,
          "automargin": True, "title": {"standoff": 12, "font": {"size": 13}}}  # fmt: skip
 TEMPLATE = go.layout.Template(
@@ -110,7 +113,7 @@ def metric_series(points: pd.DataFrame | None, metric: str = "memory") -> go.Fig
     for role, series in own.items():
         if len(series):
             figure.add_scatter(
-                x=[f"{pd.Timestamp(time).tz_convert('UTC'):%Y-%m-%d %H:%M:%S.%f}" for time in series["time"]],
+                x=[_utc(time) for time in series["time"]],
                 y=[float(value) for value in series["value"]], name=role, mode="lines+markers",
                 line={"dash": _DASH[role], "color": COLOURS[role]},
                 marker={"color": COLOURS[role], "symbol": _MARK[role], "size": 7},
@@ -135,6 +138,62 @@ def startup_severities(logs: LogsEvidence | None) -> go.Figure | None:
             )  # fmt: skip
     figure.update_yaxes(rangemode="tozero", tickformat=",d")
     figure.update_layout(bargap=max(0.4, 1 - 0.15 * len(names)))  # few severities keep slim bars
+    return figure
+
+
+def log_timeline(counted: pd.DataFrame, moments: Mapping[str, datetime]) -> go.Figure | None:
+    """Return log entries over time, a row per role and a colour per gravity; what happened is marked.
+
+    Args:
+        counted: As `log_tables.timeline` returns it.
+        moments: What happened when; its name stands beside a vertical line.
+    """
+    if counted.empty:
+        return None
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06)
+    named: set[str] = set()
+    for row, role in enumerate(COLOURS, 1):
+        for gravity, colour in GRAVITY_COLOURS.items():
+            mine = counted[(counted["role"] == role) & (counted["gravity"] == gravity)]
+            figure.add_bar(
+                x=[_utc(time) for time in mine["time"]], y=list(mine["count"]), name=gravity, row=row, col=1,
+                marker_color=colour, showlegend=gravity not in named, legendgroup=gravity, offset=0,
+                width=1000 * float(counted["span_s"].iloc[0]),
+                hovertemplate=f"{role}: %{{y}} entries {gravity}<extra></extra>",
+            )  # fmt: skip
+            named |= {gravity} if len(mine) else set()  # plotly names no trace without bars
+        figure.update_yaxes(title_text=f"{role}, entries", rangemode="tozero", row=row, col=1)
+    for place, (name, moment) in enumerate(moments.items()):
+        figure.add_shape(
+            type="line", x0=_utc(moment), x1=_utc(moment), y0=0, y1=1, yref="paper",
+            line={"color": COLOURS["baseline"], "width": 1, "dash": "dot"},
+        )  # fmt: skip
+        figure.add_annotation(
+            x=_utc(moment), y=1 - place % 2, yref="paper", text=_plain(name), textangle=-90,
+            showarrow=False, xanchor="left", yanchor="bottom" if place % 2 else "top", font={"size": 11},
+        )  # fmt: skip
+    figure.update_xaxes(title_text="time (UTC)", row=2, col=1)
+    figure.update_layout(template=TEMPLATE, height=420, barmode="stack")
+    return figure
+
+
+def top_templates(found: pd.DataFrame) -> go.Figure | None:
+    """Return two bars, one for each role, for each frequent kind of message.
+
+    Args:
+        found: As `log_tables.common_templates` returns it.
+    """
+    if found.empty:
+        return None
+    names = [f"{place} {_plain(_cut(name))}" for place, name in enumerate(found["Template"], 1)]
+    figure = _figure("lines", "", height=110 + 38 * len(names))
+    for role in COLOURS:
+        figure.add_bar(
+            orientation="h", y=names, x=[int(count) for count in found[role.capitalize()]], name=role,
+            marker={"color": COLOURS[role], "pattern": _PATTERN[role]},
+        )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(rangemode="tozero", tickformat=",d")
     return figure
 
 
@@ -185,6 +244,14 @@ def _add_missing(figure: go.Figure, names: Sequence[str]) -> None:
             cliponaxis=False, showlegend=False, hoverinfo="skip",
         )  # fmt: skip
     figure.update_layout(barmode="overlay", showlegend=False)
+
+
+def _utc(time: datetime) -> str:
+    return f"{pd.Timestamp(time).tz_convert('UTC'):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _cut(words: str, most: int = 60) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def _plain(words: str) -> str:

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.redact import MASK, secrets_of
-from runbook_lib.report import charts, suite_tables, tables, text
+from runbook_lib.report import charts, log_tables, suite_tables, tables, text
 from runbook_lib.report.record import RunRecord
 
 
@@ -51,6 +51,7 @@ def render(record: RunRecord) -> str:
         trails=[chart.id for chart in drawn if chart.id.startswith("trail-")],
         tables=tables,
         suite_tables=suite_tables,
+        log_tables=log_tables,
         text=text,
         parameters=masked_parameters(record),
         style=Markup(_template_file("report.css")),  # noqa: S704 - our own file
@@ -65,6 +66,7 @@ def all_charts(record: RunRecord) -> tuple[Chart, ...]:
     """Return the charts of a report, drawn or not, in their order."""
     return (
         _waterfall(record), *_latencies(record), *_trails(record), _memory(record), _severities(record),
+        _timeline(record), _templates(record),
     )  # fmt: skip
 
 
@@ -144,6 +146,24 @@ def _severities(record: RunRecord) -> Chart:
         figure=charts.startup_severities(record.logs),
         reading="Entries in the start-up window of each revision; ERROR and above are listed below.",
         numbers=tables.severities(record.logs), absent="No log entry was observed in a start-up window.",
+    )  # fmt: skip
+
+
+def _timeline(record: RunRecord) -> Chart:
+    counted = log_tables.timeline(record.entries)
+    return Chart(
+        id="timeline", title="Log entries over time", figure=charts.log_timeline(counted, record.moments()),
+        reading="Entries of each revision by gravity; dotted lines mark what the run did.",
+        numbers=log_tables.gravities(record.entries), absent="No log entry was observed.",
+    )  # fmt: skip
+
+
+def _templates(record: RunRecord) -> Chart:
+    found = log_tables.common_templates(record.whole_logs())
+    return Chart(
+        id="templates", title="Most frequent kinds of message", figure=charts.top_templates(found),
+        reading="Messages with ids, times and numbers taken out; both revisions should say the same.",
+        numbers=found, absent="No log message was observed.",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from runbook_lib.report import suite_tables, tables, text
+from runbook_lib.report import log_tables, suite_tables, tables, text
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import Outcome
 
@@ -78,9 +78,16 @@ def hints(record: RunRecord) -> tuple[str, ...]:
         for s in bad
         if s.role == "candidate"
     ]
+    logs = record.whole_logs()
+    new = [
+        f"new in the candidate's log, {t.candidate} times, {t.severity}: {t.example}"
+        for t in log_tables.changed(logs)
+        if t.change == "new" and log_tables.gravity(t.severity) != "below WARNING"
+    ]
     found = record.logs.findings if record.logs else ()
     lines = [f"log {f.severity}: {f.message}" for f in found if f.role == "candidate"]
-    return (*files, *suite_tables.hints(record)[:_MOST_HINTS], *sessions[:_MOST_HINTS], *lines[:_MOST_HINTS])
+    suites = suite_tables.hints(record)[:_MOST_HINTS]
+    return (*files, *suites, *sessions[:_MOST_HINTS], *lines[:_MOST_HINTS], *new[:_MOST_HINTS])
 
 
 def _finalize(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pandas as pd
 
@@ -33,6 +34,7 @@ class RunRecord:
         load: One row per load session; columns are the fields of `evidence.Session`.
         series: One row per point of the cloud's series; columns `time` (UTC), `role`, `metric`, `value`,
             `unit`.
+        entries: One row per log entry; columns as in `ports.Logs.read`, and `role`.
         errors: Steps that could not look, in words.
         parameters: What the run was started with; secrets are masked when it is shown.
     """
@@ -44,11 +46,13 @@ class RunRecord:
     suites: SuitesEvidence | None = None
     probes: ProbesEvidence | None = None
     metrics: MetricsEvidence | None = None
+    run_logs: LogsEvidence | None = None
     rollback: RollbackEvidence | None = None
     verdict: Verdict | None = None
     selftest: SelfTested | None = None
     load: pd.DataFrame | None = None
     series: pd.DataFrame | None = None
+    entries: pd.DataFrame | None = None
     errors: tuple[str, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +60,7 @@ class RunRecord:
         """Return the evidence of each step by its name, in the order of the run."""
         return {
             "deploy": self.deploy, "logs": self.logs, "suites": self.suites, "probes": self.probes,
-            "metrics": self.metrics, "rollback": self.rollback,
+            "metrics": self.metrics, "run_logs": self.run_logs, "rollback": self.rollback,
         }  # fmt: skip
 
     def measurements(self) -> Iterator[Measurement]:
@@ -119,6 +123,23 @@ class RunRecord:
         """Return every evidence file that a measurement or a criterion names, sorted."""
         named = [m.evidence for m in self.measurements()] + [c.evidence for c in self.criteria()]
         return tuple(sorted({path for paths in named for path in paths}))
+
+    def whole_logs(self) -> LogsEvidence | None:
+        """Return what was read of the logs: of the whole run, or else of the start-ups."""
+        return self.run_logs or self.logs
+
+    def moments(self) -> dict[str, datetime]:
+        """Return what happened when, for a time axis."""
+        state = self.deploy.candidate if self.deploy else None
+        seen = {
+            "candidate created": state and state.created,
+            "candidate ready": state and state.settled,
+            "suites": self.suites and self.suites.window.start,
+            "probes": self.probes and self.probes.window.start,
+            "load": self.metrics and self.metrics.window.start,
+            "load ended": self.metrics and self.metrics.window.end,
+        }
+        return {name: moment for name, moment in seen.items() if moment}
 
     def title(self) -> str:
         """Return the issue's number and title."""

@@ -25,7 +25,7 @@ from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")
-_SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
+SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 _RULE = "border-bottom:1px solid rgba(128,128,128,.35);"
 _CELL = f"text-align:left;vertical-align:top;padding:.35em .8em .35em 0;{_RULE}"
 _HEAD = _CELL + "font-weight:600;"
@@ -238,7 +238,7 @@ def severities(logs: LogsEvidence | None) -> pd.DataFrame:
 def severity_order(logs: LogsEvidence | None) -> list[str]:
     """Return the severities that were seen, mildest first, unknown names last."""
     seen = {name for tally in logs.counts.values() for name in tally} if logs else set()
-    return [name for name in _SEVERITIES if name in seen] + sorted(seen - set(_SEVERITIES))
+    return [name for name in SEVERITIES if name in seen] + sorted(seen - set(SEVERITIES))
 
 
 def comparisons(results: Iterable[CriterionResult]) -> pd.DataFrame:

@@ -124,3 +124,9 @@ def span(seconds: float | None) -> str:
 def moment(time: datetime | None) -> str:
     """Return a time in UTC to the second."""
     return NOT_OBSERVED if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def shortened(message: str, most: int = 2000) -> str:
+    """Return a text that a table can hold; what is left out is counted."""
+    left = len(message) - most
+    return message if left <= 0 else f"{message[:most]}… and {left:,} characters more"

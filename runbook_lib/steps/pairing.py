@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Role, Session
 from runbook_lib.pairs import Pair, PairCounts, count_exceedances, count_failures, count_latencies
-from runbook_lib.plan import Criterion, Plan
+from runbook_lib.plan import Plan
+from runbook_lib.plan_criterion import Criterion
 
 Value = Callable[[Session], float]
 

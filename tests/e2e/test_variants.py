@@ -1,122 +1,110 @@
-"""Each defect of the sample service is caught by the criterion that names it, and the traffic stays safe."""
+"""The gate's self-test: each defect of the sample service is caught by the criterion that names it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from whole_run import PlanMaker
+from whole_run import ROOT
 
-from runbook_lib.run import Run
-from runbook_lib.verdict import Outcome, Verdict
+from runbook_lib.clock import SystemClock
+from runbook_lib.plan_file import load_plan
+from runbook_lib.rehearsal import FILE, SelfTested, Tried
+from runbook_lib.run import Run, open_run
+from runbook_lib.run_folder import RunFolder
+from runbook_lib.selftest import self_test
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("variants")]
 
-# Slow variants are slow by seconds here, and the bounds are lower, so that a test need not wait for minutes.
-SLOW = {
-    "probes__connect_timeout_s": "9",
-    "probes__answer_timeout_s": "6",
-    "candidate__env__SLOW_CONNECT_S": "4",
-    "candidate__env__SLOW_ANSWER_S": "4",
-    "candidate__env__SLOW_START_S": "6",
-}
-BOUNDS = {"connect-time": 2.5, "answer-time": 2.5}
-BROKEN = {
-    "crash-loop": "revision-deployed",
-    "startup-error": "startup-logs",
-    "unhealthy": "health",
-    "error-rate": "error-rate",
-    "no-answer": "golden-path",
-    "session-conflict": "session-management",
-    "factory-failure": "factory-patterns",
-    "missing-event": "websocket-events",
-    "isolation-leak": "user-isolation",
-    "slow-connect": "connect-time",
-    "slow-answer": "answer-time",
-    "memory-leak": "memory",
-    "session-leak": "session-accumulation",
-    "slow-start": "startup-time",
-}
+PLAN = ROOT / "notebooks" / "plans" / "selftest.yaml"
+QUICK = f"""
+extends: {PLAN}
+probes: {{load: {{http_paths: [/api/agents, /api/agents]}}}}
+metrics: {{idle_s: 1.5, settle_s: 1, drain_s: 1}}
+"""
+DEFECTS = load_plan(PLAN).selftest.defects
+HEALTHY = "sample-agent:healthy"
 # The others cannot help breaking more: nothing answers, or nothing is there at all.
-ALONE = BROKEN.keys() - {"crash-loop", "no-answer"}
+ALONE = DEFECTS.keys() - {"sample-agent:crash-loop", "sample-agent:no-answer"}
 AT_ONCE = 3
 
 
-def validated(plan_file: Path, variant: str) -> Run:
-    """Make a whole run without notebooks, rolled back where its verdict says so."""
-    run = Run.start(plan_file, {"candidate": f"sample-agent:{variant}"}, plan_file.parent)
-    for step in (run.deploy, run.read_logs, run.probe, run.measure):
-        step()
-    if run.judge().action == "ROLLBACK":
-        assert run.roll_back().verified
-    return run
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the rehearsal leaves its runs in."""
+    return tmp_path_factory.mktemp("variants") / "outputs"
 
 
 @pytest.fixture(scope="module")
-def runs(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Run]]]:
-    """Every variant's run; they mostly wait, so a few are under way at once, each on a service of its own."""
-    make_plan = PlanMaker(folder=tmp_path_factory.mktemp("variants"))
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+def tested(
+    environment: dict[str, str], outputs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SelfTested]:
+    """One rehearsal; its runs mostly wait, so a few are under way at once, each on a service of its own."""
+    plan = tmp_path_factory.mktemp("plan") / "quick.yaml"
+    plan.write_text(QUICK, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNBOOK_EMULATOR_DIR", environment["RUNBOOK_EMULATOR_DIR"])
-        yield {
-            variant: pool.submit(validated, make_plan(f"svc-{variant}", bounds=BOUNDS, **SLOW), variant)
-            for variant in ("healthy", *BROKEN)
-        }
+        yield self_test(plan, outputs, SystemClock(), AT_ONCE, watch=lambda _: None)
 
 
-def outcomes(verdict: Verdict | None) -> dict[str, Outcome]:
-    assert verdict is not None
-    return {criterion.id: criterion.outcome for criterion in verdict.criteria}
+def run_of(tried: Tried, tested: SelfTested, outputs: Path) -> Run:
+    return open_run(outputs / tested.folder / tried.run)
 
 
-@pytest.fixture(autouse=True)
-def _emulator(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNBOOK_EMULATOR_DIR", environment["RUNBOOK_EMULATOR_DIR"])
-
-
-@pytest.mark.parametrize(("variant", "criterion"), BROKEN.items())
+@pytest.mark.parametrize(("image", "criterion"), DEFECTS.items())
 def test_a_defect_is_caught_by_the_criterion_that_names_it(
-    variant: str, criterion: str, runs: dict[str, Future[Run]]
+    image: str, criterion: str, tested: SelfTested, outputs: Path
 ) -> None:
-    run = runs[variant].result()
-    verdict = run.verdict()
-    assert outcomes(verdict)[criterion] is Outcome.FAIL
+    (tried,) = [each for each in tested.tried if each.image == image]
+    assert (tried.action, tried.error) == ("ROLLBACK", "")
+    assert criterion in tried.failed
+    assert tried.as_expected
+    run = run_of(tried, tested, outputs)
+    verdict, service = run.verdict(), run.ports.cloud_run.service()
     assert verdict is not None
-    assert verdict.action == "ROLLBACK"
-    service = run.ports.cloud_run.service()
     assert service.serving() == verdict.baseline
     assert service.tag_url("candidate") == ""
 
 
-def test_a_healthy_candidate_proceeds_and_takes_all_traffic_once_promoted(
-    runs: dict[str, Future[Run]],
+@pytest.mark.parametrize("image", sorted(ALONE))
+def test_a_defect_breaks_nothing_but_its_own_criterion_and_comparisons(
+    image: str, tested: SelfTested, outputs: Path
 ) -> None:
-    run = runs["healthy"].result()
+    (tried,) = [each for each in tested.tried if each.image == image]
+    plan = run_of(tried, tested, outputs).plan
+    comparisons = {criterion.id for criterion in plan.criteria if criterion.paired}
+    assert set(tried.failed) - comparisons == {DEFECTS[image]}
+
+
+def test_a_healthy_candidate_proceeds_and_takes_all_traffic_once_promoted(
+    tested: SelfTested, outputs: Path
+) -> None:
+    (tried,) = [each for each in tested.tried if each.image == HEALTHY and each.baseline != HEALTHY]
+    assert tried.action == "PROCEED_TO_PRODUCTION", tried
+    run = run_of(tried, tested, outputs)
     verdict = run.verdict()
-    assert set(outcomes(verdict).values()) == {Outcome.PASS}
     assert verdict is not None
     assert run.ports.cloud_run.service().serving() == verdict.baseline
     assert run.promote().complete
     assert run.ports.cloud_run.service().serving() == verdict.candidate
 
 
-@pytest.mark.parametrize("variant", sorted(ALONE))
-def test_a_defect_breaks_nothing_but_its_own_criterion(variant: str, runs: dict[str, Future[Run]]) -> None:
-    verdict = runs[variant].result().verdict()
-    broken = {name for name, outcome in outcomes(verdict).items() if outcome is not Outcome.PASS}
-    assert broken == {BROKEN[variant]}
-
-
 def test_what_is_compared_with_itself_proceeds_and_says_that_the_fix_was_not_exercised(
-    make_plan: PlanMaker,
+    tested: SelfTested, outputs: Path
 ) -> None:
-    plan = make_plan("svc-same", bounds=BOUNDS, target__baseline_image="sample-agent:healthy", **SLOW)
-    verdict = validated(plan, "healthy").verdict()
+    (tried,) = [each for each in tested.tried if each.image == each.baseline]
+    assert tried.action == "PROCEED_TO_PRODUCTION", tried
+    verdict = run_of(tried, tested, outputs).verdict()
     assert verdict is not None
-    assert verdict.action == "PROCEED_TO_PRODUCTION"
     readings = {regression.reading for regression in verdict.regressions}
     assert readings == {"passed before: the fix was not exercised"}
+
+
+def test_the_matrix_is_kept_and_goes_into_the_next_report(tested: SelfTested, outputs: Path) -> None:
+    assert RunFolder(outputs).find_record(FILE, SelfTested) == tested
+    run = Run.start(PLAN, {"report.folder": str(outputs)}, outputs)
+    page, *_ = [file for file in run.write_reports() if file.name == "report.html"]
+    text = page.read_text(encoding="utf-8")
+    assert f"{len(tested.tried)} of {len(tested.tried)} images ended as expected" in text
+    assert all(image in text for image in DEFECTS)

@@ -17,9 +17,9 @@ from runbook_lib.plan import Target
 from runbook_lib.ports import LogQuery
 
 DTYPES = {
-    "time": "datetime64[ns, UTC]", "severity": "object", "revision": "object", "log": "object",
-    "message": "object", "status": "Int64", "latency_s": "float64", "user_agent": "object",
-    "trace": "object", "insert_id": "object",
+    "time": "datetime64[ns, UTC]", "severity": "str", "revision": "str", "log": "str", "message": "str",
+    "stack": "str", "status": "Int64", "latency_s": "float64", "user_agent": "str", "trace": "str",
+    "instance": "str", "late_s": "float64", "insert_id": "str",
 }  # fmt: skip
 
 

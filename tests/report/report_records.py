@@ -16,9 +16,11 @@ from runbook_lib.evidence import (
     HealthPoll,
     LogFinding,
     LogsEvidence,
+    LogTemplate,
     Measurement,
     MetricsEvidence,
     ProbesEvidence,
+    RequestStatistics,
     RevisionState,
     Role,
     RollbackEvidence,
@@ -219,6 +221,43 @@ def suite(name: str, statuses: tuple[str, ...] = ("passed",), **changes: Any) ->
     return SuiteResult(**{**fields, **changes})
 
 
+def log_entries(*messages: str, role: Role = "candidate", severity: str = "ERROR") -> pd.DataFrame:
+    """Return 40 lines of both revisions and these, as they stand in `run_logs.parquet`."""
+    ordinary = [
+        (name, "INFO", f"chat received {place}") for place in range(20) for name in ("candidate", "baseline")
+    ]
+    rows = [*ordinary, *((role, severity, message) for message in messages)]
+    table = pd.DataFrame(rows, columns=["role", "severity", "message"])
+    times = pd.date_range(START, periods=len(table), freq="s")
+    return table.assign(time=times, log="stdout", revision=CANDIDATE, stack="")
+
+
+def log_template(**changes: Any) -> LogTemplate:
+    """Return a kind of message that is new in the candidate."""
+    fields: dict[str, Any] = {
+        "template": "no context <*>", "change": "new", "severity": "ERROR", "candidate": 3, "baseline": 0,
+        "first": START, "example": "no context 7", "stack": "Traceback (most recent call last):",
+    }  # fmt: skip
+    return LogTemplate(**{**fields, **changes})
+
+
+def run_logs(*templates: LogTemplate, **changes: Any) -> LogsEvidence:
+    """Return what the whole run's logs say: two kinds of line that both revisions have, and these."""
+    same = {"change": "same", "severity": "INFO", "baseline": 20, "candidate": 20, "stack": ""}
+    known = [log_template(template=name, example=name, **same) for name in ("chat received <*>", "starting")]
+    fields: dict[str, Any] = {
+        "window": window(), "counts": {"candidate": {"INFO": 20}, "baseline": {"INFO": 20}},
+        "templates": (*templates, *known), "complete_until": START + timedelta(seconds=90),
+        "latest_arrival_s": 0.084, "read_requests": 4, "waited_s": 12.0,
+        "requests": (
+            RequestStatistics(role="candidate", requests=200, classes={"2xx": 199, "5xx": 1},
+                              error_ratio=0.005, interval=(0.0009, 0.0278), latency_s={"p50": 0.005}),
+            RequestStatistics(role="baseline", requests=0),
+        ),
+    }  # fmt: skip
+    return LogsEvidence(**{**fields, **changes})
+
+
 def good() -> RunRecord:
     """Return a run in which everything was seen and everything passed."""
     revision = {"created": START, "ready": True, "memory_limit_mib": 512.0}
@@ -243,6 +282,7 @@ def good() -> RunRecord:
         probes=ProbesEvidence(window=window(), measurements=_measured("probes", {}), example=session()),
         metrics=MetricsEvidence(window=window(), measurements=_measured("metrics", {}),
                                 sessions={"candidate": 60, "baseline": 60}),
+        run_logs=run_logs(), entries=log_entries(),
         series=series_table(), parameters={"plan": "notebooks/plans/issue-891.yaml", "candidate": ""},
     )  # fmt: skip
 
@@ -286,6 +326,7 @@ def failing() -> RunRecord:
     hollow = hollow.model_copy(update={"tests": (*hollow.tests[:2], failed)})
     suites = SuitesEvidence(window=window(), suites=(suite("golden-path"), hollow))
     return replace(base, probes=probes, rollback=rollback, verdict=judged, suites=suites,
+                   run_logs=run_logs(log_template()), entries=log_entries("no context 7", "pool is empty"),
                    load=load_table(lost=9), series=series_table(leak_mib=6))  # fmt: skip
 
 
@@ -305,8 +346,12 @@ HOSTILE = (
     "| a | b |\n# heading\n- [x] done `code` <svg/onload=window.pwned=6>",
     "--><style>body{display:none}</style><base href=//evil.test>",
     "<meta http-equiv=refresh content=0;url=//evil.test>",
+    "\ufffd\ufffd broken text",
 )
 """What a log line, a reply or a test name might hold to act on a reader."""
+
+
+MEGABYTE = "<b>" + "x" * 2**20
 
 
 def hostile() -> RunRecord:
@@ -332,6 +377,8 @@ def hostile() -> RunRecord:
         logs=base.logs.model_copy(update={
             "findings": (LogFinding(time=START, severity=bad, role="candidate", message=bad),),
             "counts": {"candidate": {bad: 3}}, "notes": (bad,)}),
+        run_logs=run_logs(log_template(template=bad, example=bad, stack=bad), notes=HOSTILE),
+        entries=log_entries(*HOSTILE, MEGABYTE).assign(log=bad),
         probes=ProbesEvidence(window=window(), notes=HOSTILE, example=session(events=events),
                               bad_sessions=(session(detail=bad, violations=HOSTILE, user=bad),)),
         suites=SuitesEvidence(window=window(), suites=(suite(

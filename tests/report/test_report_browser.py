@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import report_records as records
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
+
+from runbook_lib.notebook import Shown
+from runbook_lib.report import log_tables
 
 Show = Callable[..., Page]
 pytestmark = pytest.mark.browser
@@ -50,7 +53,7 @@ def test_all_charts_are_drawn_without_any_request(failing: Page) -> None:
 
 
 def test_hostile_text_is_inert(hostile: Page) -> None:
-    assert hostile.locator(".js-plotly-plot").count() == 5
+    assert hostile.locator(".js-plotly-plot").count() == 7
     _assert_inert(hostile)
     assert "{{ 7*7 }}" in hostile.inner_text("#verdict")
 
@@ -69,8 +72,47 @@ def test_the_policy_stops_what_escaping_might_miss(show: Show) -> None:
 def test_without_scripts_every_chart_is_a_table(show: Show) -> None:
     page = show(records.good(), scripts=False)
     assert page.locator("[data-figure]:visible").count() == 0
-    assert page.locator("figure table:visible").count() == 5
+    assert page.locator("figure table:visible").count() == 7
+    assert page.locator("[data-filter] input").count() == 0
     assert "agent_completed" in page.inner_text("figure:has([data-figure=waterfall])")
+
+
+def test_the_logs_lines_can_be_filtered_without_a_network(failing: Page) -> None:
+    lines = failing.locator("[data-filter]")
+    lines.locator("summary").click()
+    assert lines.locator("tbody tr:visible").count() == 42
+    lines.locator("input").fill("POOL is")
+    assert lines.locator("tbody tr:visible").all_inner_texts()[0].split("\t")[-1] == "pool is empty"
+    assert lines.locator("output").inner_text() == "1 of 42"
+    lines.locator("input").fill("")
+    assert lines.locator("tbody tr:visible").count() == 42
+    _assert_inert(failing)
+
+
+def test_hostile_log_lines_are_shown_as_the_text_that_they_are(hostile: Page) -> None:
+    lines = hostile.locator("[data-filter]")
+    lines.evaluate("place => { place.open = true; }")
+    shown = lines.locator("tbody tr td:last-child").all_inner_texts()
+    for line in ("</script><script>window.pwned=1</script>", "red link gnp", "\ufffd\ufffd broken text"):
+        assert line in shown
+    assert any(line.endswith("… and 1,046,579 characters more") for line in shown)
+    assert not set("\x1b\u202e") & set("".join(shown))
+    _assert_inert(hostile)
+
+
+def test_hostile_log_lines_are_text_in_a_notebooks_cell_too(chromium: Browser) -> None:
+    logs = records.hostile().run_logs
+    tables = (log_tables.novelty(logs), log_tables.log_lines(records.hostile().entries))
+    shown = Shown(sentence=records.HOSTILE[0], parts=tables)
+    page: Any = chromium.new_page()
+    page.requests = []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.goto("about:blank")
+    page.set_content(shown._repr_mimebundle_()["text/html"])
+    assert page.evaluate("window.pwned") is None
+    assert page.requests == []
+    assert page.locator("img, base, iframe, a, script, form").count() == 0
+    assert page.inner_text("body").count("</script><script>window.pwned=1</script>") >= 3
 
 
 def test_the_verdict_is_on_the_first_screen(failing: Page) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import SystemClock
 from runbook_lib.evidence import DeployEvidence, RevisionState, Window
-from runbook_lib.plan import Candidate, Criterion, Issue, Plan, Probes, Target
+from runbook_lib.plan import Candidate, Issue, Plan, Probes, Target
+from runbook_lib.plan_criterion import Criterion
 from runbook_lib.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[2]

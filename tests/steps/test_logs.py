@@ -13,8 +13,8 @@ from runbook_lib.plan import Plan
 from runbook_lib.steps.logs import LogsObservation, read_logs
 
 COLUMNS = [
-    "time", "severity", "revision", "log", "message", "status", "latency_s", "user_agent", "trace",
-    "insert_id", "role",
+    "time", "severity", "revision", "log", "message", "stack", "status", "latency_s", "user_agent", "trace",
+    "instance", "late_s", "insert_id", "role",
 ]  # fmt: skip
 
 

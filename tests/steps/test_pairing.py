@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from runbook_lib.evidence import EventSeen, Role, Session
-from runbook_lib.plan import Criterion, Plan
+from runbook_lib.plan import Plan
+from runbook_lib.plan_criterion import Criterion
 from runbook_lib.steps.pairing import count_pairs, session_value
 
 GOOD = {

@@ -1,4 +1,4 @@
-// Unpacks plotly.js and draws the figures. It reads both data blocks now, while nothing untrusted stands before them.
+// Unpacks plotly.js and draws the figures; lets long tables be filtered. It reads both data blocks now, while nothing untrusted stands before them.
 (() => {
   "use strict";
   const bundle = document.getElementById("plotly-bundle").textContent.trim();
@@ -26,7 +26,23 @@
     target.parentElement.querySelector("details").open = false;
   };
 
+  const addFilter = (place) => {
+    const rows = [...place.querySelectorAll("tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    const count = document.createElement("output");
+    input.type = "search";
+    label.append("Only lines with ", input, " ", count);
+    place.querySelector("summary").after(label);
+    input.addEventListener("input", () => {
+      const wanted = input.value.toLowerCase();
+      for (const [row, words] of rows) row.hidden = !words.includes(wanted);
+      count.textContent = wanted ? `${rows.filter(([row]) => !row.hidden).length} of ${rows.length}` : "";
+    });
+  };
+
   document.addEventListener("DOMContentLoaded", async () => {
+    document.querySelectorAll("[data-filter]").forEach(addFilter);
     const targets = [...document.querySelectorAll("[data-figure]")];
     try {
       if (targets.length) await load();

@@ -1,0 +1,107 @@
+"""Judge what a run's folder holds, and say what is not in it; reaches no cloud."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import cast
+
+from runbook_lib.evidence import (
+    DeployEvidence,
+    LogsEvidence,
+    MetricsEvidence,
+    ProbesEvidence,
+    RollbackEvidence,
+    StepEvidence,
+    SuitesEvidence,
+)
+from runbook_lib.judge import Seen, judge
+from runbook_lib.memory import MemoryWatch
+from runbook_lib.pairs import Pairs
+from runbook_lib.plan import Plan
+from runbook_lib.run_folder import LedgerEntry, RunFolder
+from runbook_lib.verdict import Action, Verdict
+
+OBSERVED: dict[str, type[StepEvidence]] = {
+    "deploy": DeployEvidence,
+    "logs": LogsEvidence,
+    "suites": SuitesEvidence,
+    "probes": ProbesEvidence,
+    "metrics": MetricsEvidence,
+    "run_logs": LogsEvidence,
+}
+"""The steps that observe the candidate, in their order, with the kind of evidence that each leaves."""
+
+EXIT_CODES = {"PROCEED_TO_PRODUCTION": 0, "INVESTIGATE": 10, "ROLLBACK": 20}
+NEXT_COMMANDS = {"PROCEED_TO_PRODUCTION": "promote", "INVESTIGATE": "status", "ROLLBACK": "rollback"}
+COULD_NOT_LOOK = 3
+_PACKAGES = ("staging-validation-runbook", "papermill", "websockets", "google-cloud-run")
+
+
+def observed(folder: RunFolder) -> dict[str, StepEvidence]:
+    """Return the evidence of each observing step that came to its end."""
+    missing = unseen(folder)
+    return {step: folder.read_evidence(step, kind) for step, kind in OBSERVED.items() if step not in missing}
+
+
+def unseen(folder: RunFolder) -> dict[str, str]:
+    """Return the observing steps that left no evidence, each with the reason."""
+    last = {entry.step: entry for entry in folder.ledger() if entry.event.startswith("step ")}
+    return {step: why for step in OBSERVED if (why := _why_unseen(folder, step, last.get(step)))}
+
+
+def judged(folder: RunFolder, plan: Plan) -> Verdict:
+    """Judge a run by a plan's criteria; the same folder and plan give the same verdict, to the byte."""
+    evidence, missing = observed(folder), unseen(folder)
+    judgement = judge(plan, _seen(folder, evidence, missing))
+    deployed = cast("DeployEvidence | None", evidence.get("deploy"))
+    begun = folder.ledger()[0].time
+    return Verdict(
+        **vars(judgement),
+        run_id=folder.run_id,
+        plan=plan.issue.title,
+        service=plan.target.service,
+        candidate=deployed.candidate.name if deployed and deployed.candidate else "",
+        baseline=deployed.baseline.name if deployed and deployed.baseline else "",
+        next_command=next_command(folder, plan, judgement.action),
+        not_seen=tuple(f"{step}: {why}" for step, why in missing.items()),
+        started=min((step.window.start for step in evidence.values()), default=begun),
+        ended=max((step.window.end for step in evidence.values()), default=begun),
+        versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+    )
+
+
+def next_command(folder: RunFolder, plan: Plan, action: Action) -> str:
+    """Return the command to go on with; once the traffic was returned, that is to look."""
+    rolled_back = folder.find_evidence("rollback", RollbackEvidence)
+    looked_after = rolled_back is not None and rolled_back.verified
+    name = "status" if looked_after else NEXT_COMMANDS[action]
+    return f"runbook {name} {plan.report.folder}/{folder.run_id}"
+
+
+def exit_code(verdict: Verdict) -> int:
+    """Return what a verdict means to a shell: a ROLLBACK outweighs what could not be seen."""
+    unseen = verdict.not_seen and verdict.action != "ROLLBACK"
+    return COULD_NOT_LOOK if unseen else EXIT_CODES[verdict.action]
+
+
+def _seen(folder: RunFolder, evidence: dict[str, StepEvidence], missing: dict[str, str]) -> Seen:
+    measurements = tuple(found for step in evidence.values() for found in step.measurements)
+    if "metrics" not in evidence:
+        return Seen(measurements=measurements, unseen=missing)
+    return Seen(
+        measurements=measurements,
+        unseen=missing,
+        pairs=folder.read_evidence("pairs", Pairs).counts,
+        memory=folder.read_evidence("memory", MemoryWatch),
+    )
+
+
+def _why_unseen(folder: RunFolder, step: str, last: LedgerEntry | None) -> str:
+    if last is None:
+        return "was not run"
+    if last.event == "step failed":
+        return f"could not look: {last.detail}"
+    if last.event == "step started":
+        return "did not come to its end"
+    return "" if folder.has_evidence(step) else "its evidence is gone"
