@@ -19,6 +19,9 @@ from runbook_lib.plan_section import (
 )
 from runbook_lib.plan_suite import Suite
 
+MOST_TAG_AND_SERVICE = 46
+"""Characters of a tag and its service together: both stand in one part of a host name."""
+
 
 class NextSteps(Section):
     """What people do after each action, one line each."""
@@ -297,6 +300,17 @@ class Plan(Section):
             if criterion.baseline and criterion.metric in suites:
                 raise ValueError(
                     f"criterion {criterion.id} compares with the baseline: its suite needs on_baseline always"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _tags_fit_into_a_host_name(self) -> Plan:
+        for tag in (self.rollout.candidate_tag, self.rollout.baseline_tag):
+            if len(tag) + len(self.target.service) > MOST_TAG_AND_SERVICE:
+                raise ValueError(
+                    f"the tag {tag!r} and the service {self.target.service!r} together have more than "
+                    f"{MOST_TAG_AND_SERVICE} characters, which Cloud Run refuses: "
+                    "choose a shorter rollout tag"
                 )
         return self
 

@@ -121,10 +121,12 @@ def _try(case: _Case, plan_file: Path, folder: Path, clock: Clock) -> Tried:
 
 
 def _parameters(case: _Case, folder: Path) -> dict[str, str]:
-    of_itself = "-aa" if case.baseline else ""
-    own = {
-        "candidate": case.image,
-        "target.service": "selftest-" + _NO_NAME.sub("-", case.image.lower()).strip("-")[:50] + of_itself,
-        "report.folder": str(folder.resolve()),
-    }
+    own = {"candidate": case.image, "target.service": _service(case), "report.folder": str(folder.resolve())}
     return own | ({"baseline": case.baseline} if case.baseline else {})
+
+
+def _service(case: _Case) -> str:
+    """Return a name of the case's own; service and tag together may have 46 characters."""
+    variant = re.split("[:/]", case.image.lower())[-1]
+    kind = "same" if case.baseline else "try"
+    return f"{kind}-{_NO_NAME.sub('-', variant).strip('-')}"[:30].rstrip("-")

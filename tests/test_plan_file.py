@@ -272,3 +272,13 @@ def test_a_plan_is_read_back_from_a_folder_behind_a_link(plan_file: WritePlan, t
     copy.write_text(dump_plan(plan, copy.parent), encoding="utf-8")
     assert load_plan(copy) == plan
     assert str(tmp_path) not in copy.read_text(encoding="utf-8")
+
+
+def test_a_service_whose_tags_cloud_run_would_refuse_is_refused_before_anything_is_deployed(
+    plan_file: WritePlan,
+) -> None:
+    long = "service-with-a-name-of-38-characters-x"
+    assert complaint(plan_file(PLAN.replace("service: chat", f"service: {long}"))) == (
+        f"plan.yaml: the tag 'candidate' and the service '{long}' together have more than 46 characters, "
+        "which Cloud Run refuses: choose a shorter rollout tag"
+    )
