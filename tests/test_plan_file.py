@@ -216,6 +216,12 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert complaint(tmp_path / "folder") == "folder: cannot be read: Is a directory"
 
 
+def test_noise_that_is_no_regular_expression_is_refused(plan_file: WritePlan) -> None:
+    said = complaint(plan_file(PLAN + "logs: {known_noise: ['fine', '(']}\n"))
+    assert said.startswith("plan.yaml:9: logs.known_noise.1: ")
+    assert "is no regular expression: missing ), unterminated subpattern at position 0" in said
+
+
 def test_a_field_that_comes_by_a_merge_key_is_named_with_the_line_of_its_section(
     plan_file: WritePlan,
 ) -> None:

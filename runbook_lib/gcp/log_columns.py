@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,14 @@ SCHEMA = pa.schema({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """One answer of the API: its entries, still encoded; `next_token` is empty for the last page."""
-
-    entries: pa.BinaryArray
-    next_token: str
+def next_token(page: bytes) -> str:
+    """Return a page's token for the next one; empty for the last page."""
+    return str(log_schema.tokens().list_to_record_batch([page])["next_page_token"][0])
 
 
-def read_page(encoded: bytes) -> Page:
-    """Take a page apart."""
-    batch = log_schema.pages().list_to_record_batch([encoded])
-    return Page(entries=batch["entries"].flatten(), next_token=batch["next_page_token"][0].as_py())
+def entries_of(pages: Sequence[bytes]) -> pa.BinaryArray:
+    """Return the entries of some pages, still encoded."""
+    return log_schema.pages().list_to_record_batch(pages)["entries"].flatten()
 
 
 def as_batch(encoded: pa.BinaryArray) -> pa.RecordBatch:

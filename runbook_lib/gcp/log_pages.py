@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -14,7 +16,7 @@ from google.cloud.logging_v2.types import ListLogEntriesRequest
 
 from runbook_lib.errors import QuotaExceeded
 from runbook_lib.gcp.channels import CALL_TIMEOUT_S, ask
-from runbook_lib.gcp.log_columns import Page, read_page
+from runbook_lib.gcp.log_columns import entries_of, next_token
 from runbook_lib.gcp.read_quota import ReadQuota
 
 _METHOD = "/google.logging.v2.LoggingServiceV2/ListLogEntries"
@@ -22,6 +24,14 @@ _QUOTA_PATIENCE_S = 180.0
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 20.0
 _AT_ONCE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Some:
+    """Entries of a few pages, still encoded; `next_token` is empty after the last page."""
+
+    entries: pa.BinaryArray
+    next_token: str
 
 
 class LogPages:
@@ -52,24 +62,25 @@ class LogPages:
         """
         pool = ThreadPoolExecutor(max_workers=1)
         try:
-            coming: Future[Page] | None = pool.submit(self._pages, request, "", limit)
+            coming: Future[_Some] | None = pool.submit(self._some, request, "", limit)
             while coming:
                 some = coming.result()
                 limit -= len(some.entries)
                 more = some.next_token and limit > 0
-                coming = pool.submit(self._pages, request, some.next_token, limit) if more else None
+                coming = pool.submit(self._some, request, some.next_token, limit) if more else None
                 yield some.entries
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _pages(self, request: Any, token: str, limit: int) -> Page:
-        """Fetch a few pages as if they were one: what Arrow's calls cost is shared by their entries."""
+    def _some(self, request: Any, token: str, limit: int) -> _Some:
+        """Fetch a few pages, for what a call of Arrow costs is shared by their entries."""
+        most = min(_AT_ONCE, math.ceil(limit / request.page_size))
         pages = [self._page(request, token)]
-        while pages[-1].next_token and len(pages) < _AT_ONCE and sum(len(p.entries) for p in pages) < limit:
-            pages.append(self._page(request, pages[-1].next_token))
-        return Page(entries=pa.concat_arrays([p.entries for p in pages]), next_token=pages[-1].next_token)
+        while (token := next_token(pages[-1])) and len(pages) < most:
+            pages.append(self._page(request, token))
+        return _Some(entries=entries_of(pages), next_token=token)
 
-    def _page(self, request: Any, token: str) -> Page:
+    def _page(self, request: Any, token: str) -> bytes:
         """Fetch one page; wait and ask again while the quota is used up or the API is unavailable."""
         attempts = stamina.retry_context(
             on=QuotaExceeded, attempts=None, timeout=_QUOTA_PATIENCE_S,
@@ -84,12 +95,12 @@ class LogPages:
                     raise
         raise AssertionError("stamina returns or raises")
 
-    def _ask(self, request: Any, token: str) -> Page:
+    def _ask(self, request: Any, token: str) -> bytes:
         self._quota.take()
         asked = type(request)()
         asked.CopyFrom(request)
         asked.page_token = token
         try:
-            return read_page(self._call(asked, timeout=CALL_TIMEOUT_S))
+            return self._call(asked, timeout=CALL_TIMEOUT_S)
         except grpc.RpcError as error:
             raise from_grpc_error(error) from error  # type: ignore[no-untyped-call]

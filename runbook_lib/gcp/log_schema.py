@@ -17,8 +17,14 @@ _Kind = int | str
 
 
 @cache
+def tokens() -> Any:
+    """Return the decoder of a page's token for the next one, which skips the entries."""
+    return _decoders().get_for_message(_descriptor("Token"))
+
+
+@cache
 def pages() -> Any:
-    """Return the decoder of a page: its entries, still encoded, and the next page's token."""
+    """Return the decoder of a page's entries, which leaves them encoded."""
     return _decoders().get_for_message(_descriptor("Page"))
 
 
@@ -60,7 +66,8 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         syntax="proto3",
         dependency=[known.DESCRIPTOR.name for known in (timestamp_pb2, duration_pb2)],
         message_type=[
-            _message("Page", page, entries=_BYTES, next_page_token=_STRING),
+            _message("Token", page, next_page_token=_STRING),
+            _message("Page", page, entries=_BYTES),
             _message("Label", label, key=_STRING, value=_STRING),
             _message("Value", struct_pb2.Value.DESCRIPTOR, string_value=_STRING),
             _message("Field", field, key=_STRING, value="Value"),
