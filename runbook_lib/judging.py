@@ -8,13 +8,13 @@ from typing import cast
 
 from runbook_lib.evidence import (
     DeployEvidence,
-    LogsEvidence,
     MetricsEvidence,
     ProbesEvidence,
     RollbackEvidence,
     StepEvidence,
-    SuitesEvidence,
 )
+from runbook_lib.evidence_logs import LogsEvidence
+from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.judge import Seen, judge
 from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import Pairs

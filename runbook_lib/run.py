@@ -18,15 +18,15 @@ from runbook_lib.commands import LocalCommands
 from runbook_lib.errors import PlanError, RunbookError, RunRefused
 from runbook_lib.evidence import (
     DeployEvidence,
-    LogsEvidence,
     MetricsEvidence,
     ProbesEvidence,
     PromoteEvidence,
     RollbackEvidence,
     Session,
     StepEvidence,
-    SuitesEvidence,
 )
+from runbook_lib.evidence_logs import LogsEvidence
+from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.judge import settled
 from runbook_lib.judging import COULD_NOT_LOOK, exit_code, judged, next_command, observed, unseen
 from runbook_lib.live import LiveSuites

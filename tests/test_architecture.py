@@ -20,6 +20,8 @@ FLOORS = {
     0: ("__init__", "catalogue", "clock", "dotted", "errors", "plan_section", "process_tree", "redact"),
     1: (
         "evidence",
+        "evidence_logs",
+        "evidence_suites",
         "kept_output",
         "memory",
         "pairs",
@@ -48,6 +50,8 @@ SIDEWAYS = {
     ("ports", "evidence"),
     ("verdict", "evidence"),
     ("memory", "evidence"),
+    ("evidence_logs", "evidence"),
+    ("evidence_suites", "evidence"),
     ("rehearsal", "evidence"),
     ("rehearsal", "verdict"),
     ("selftest", "run"),

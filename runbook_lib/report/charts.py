@@ -11,7 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from runbook_lib.evidence import LogsEvidence, Role, Session
+from runbook_lib.evidence import Role, Session
+from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.report import tables, text
 from runbook_lib.verdict import CriterionResult
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from runbook_lib.evidence import LogsEvidence, LogTemplate, RequestStatistics
+from runbook_lib.evidence_logs import LogsEvidence, LogTemplate, RequestStatistics
 from runbook_lib.report import text
 from runbook_lib.report.tables import SEVERITIES, _table
 

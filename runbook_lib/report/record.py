@@ -10,16 +10,16 @@ import pandas as pd
 
 from runbook_lib.evidence import (
     DeployEvidence,
-    LogsEvidence,
     Measurement,
     MetricsEvidence,
     ProbesEvidence,
     Role,
     RollbackEvidence,
     StepEvidence,
-    SuitesEvidence,
     TrafficShare,
 )
+from runbook_lib.evidence_logs import LogsEvidence
+from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.plan import Plan
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.verdict import CriterionResult, Verdict

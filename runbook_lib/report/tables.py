@@ -9,16 +9,9 @@ from typing import Any
 import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
-from runbook_lib.evidence import (
-    DeployEvidence,
-    LogFinding,
-    LogsEvidence,
-    Role,
-    Session,
-    StepEvidence,
-    SuiteResult,
-    TrafficShare,
-)
+from runbook_lib.evidence import DeployEvidence, Role, Session, StepEvidence, TrafficShare
+from runbook_lib.evidence_logs import LogFinding, LogsEvidence
+from runbook_lib.evidence_suites import SuiteResult
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import suite_tables, text
 from runbook_lib.report.record import RunRecord

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from runbook_lib.evidence import LogTemplate, TemplateChange
+from runbook_lib.evidence_logs import LogTemplate, TemplateChange
 from runbook_lib.steps.log_reading import SEVERE, shortened
 from runbook_lib.steps.log_templates import stack_of, templates
 

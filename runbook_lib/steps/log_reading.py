@@ -9,7 +9,8 @@ from typing import get_args
 
 import pandas as pd
 
-from runbook_lib.evidence import DeployEvidence, LogFinding, RevisionState, Role, Window
+from runbook_lib.evidence import DeployEvidence, RevisionState, Role, Window
+from runbook_lib.evidence_logs import LogFinding
 from runbook_lib.plan import Plan
 from runbook_lib.ports import LogQuery, LogUsage, Ports
 

@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-from runbook_lib.evidence import RequestStatistics, Role
+from runbook_lib.evidence import Role
+from runbook_lib.evidence_logs import RequestStatistics
 
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from runbook_lib.evidence import DeployEvidence, LogsEvidence, Measurement, RevisionState, Role, Window
+from runbook_lib.evidence import DeployEvidence, Measurement, RevisionState, Role, Window
+from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.log_novelty import compare

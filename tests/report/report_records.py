@@ -14,24 +14,18 @@ from runbook_lib.evidence import (
     DeployEvidence,
     EventSeen,
     HealthPoll,
-    LogFinding,
-    LogsEvidence,
-    LogTemplate,
     Measurement,
     MetricsEvidence,
     ProbesEvidence,
-    RequestStatistics,
     RevisionState,
     Role,
     RollbackEvidence,
     Session,
-    SuiteResult,
-    SuitesEvidence,
-    TestResult,
     TrafficShare,
-    Trouble,
     Window,
 )
+from runbook_lib.evidence_logs import LogFinding, LogsEvidence, LogTemplate, RequestStatistics
+from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult, Trouble
 from runbook_lib.plan import Plan
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult, Verdict

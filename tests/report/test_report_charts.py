@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import report_records as records
 
-from runbook_lib.evidence import EventSeen, LogsEvidence
+from runbook_lib.evidence import EventSeen
+from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.report import charts
 
 

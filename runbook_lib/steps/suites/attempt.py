@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from runbook_lib.evidence import DeployEvidence, Role, TestResult
+from runbook_lib.evidence import DeployEvidence, Role
+from runbook_lib.evidence_suites import TestResult
 from runbook_lib.plan_suite import Suite
 from runbook_lib.ports import CommandResult, Ports
 from runbook_lib.redact import plain, redact

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runbook_lib.evidence import TestResult
+from runbook_lib.evidence_suites import TestResult
 from runbook_lib.plan_suite import Suite
 from runbook_lib.steps.suites.attempt import Attempt, Bench, Report, attempt
 from runbook_lib.steps.suites.invocation import as_argv

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from runbook_lib.evidence import SuiteResult, TestResult
+from runbook_lib.evidence_suites import SuiteResult, TestResult
 from runbook_lib.plan_suite import Suite
 
 IN_THE_SUITE = "passed, but the candidate's request log shows no request in the suite's time"

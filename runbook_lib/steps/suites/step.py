@@ -10,15 +10,8 @@ from itertools import groupby
 import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
-from runbook_lib.evidence import (
-    DeployEvidence,
-    Measurement,
-    Role,
-    SuiteResult,
-    SuitesEvidence,
-    TestResult,
-    Window,
-)
+from runbook_lib.evidence import DeployEvidence, Measurement, Role, Window
+from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult
 from runbook_lib.plan import Plan
 from runbook_lib.plan_suite import Suite
 from runbook_lib.ports import LogQuery, Ports

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from runbook_lib.evidence import DeployEvidence, SuiteResult, SuitesEvidence, TestResult, Trouble
+from runbook_lib.evidence import DeployEvidence
+from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult, Trouble
 from runbook_lib.plan import Plan
 from runbook_lib.ports import LogQuery, Ports
 from runbook_lib.redact import redact

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from runbook_lib.evidence import SuiteResult, TestResult, Window
+from runbook_lib.evidence import Window
+from runbook_lib.evidence_suites import SuiteResult, TestResult
 from runbook_lib.plan_suite import Suite
 from runbook_lib.steps.suites.reach import NO_TIME, RequestLog, believed
 

@@ -13,7 +13,8 @@ import pytest
 from cloud import Staging, measured
 
 from runbook_lib.errors import CommandFailed
-from runbook_lib.evidence import DeployEvidence, Measurement, SuiteResult, SuitesEvidence
+from runbook_lib.evidence import DeployEvidence, Measurement
+from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_suite import Suite
 from runbook_lib.redact import secrets_of
