@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -23,23 +23,20 @@ class Tidy:
     def __init__(self) -> None:
         self.repeated = 0
 
-    def pass_on(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the batches tidied; each is held until the next one is known, for it may go on with its end.
+    def pass_on(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the batches tidied; rows of a batch's last moment are held until the next batch is known.
 
         Args:
-            batches: None of them empty; in the order of time, as the API delivers them.
+            batches: In the order of time, as the API delivers them.
         """
         held: pa.RecordBatch | None = None
-        for batch in map(self._tidied, batches):
-            if held is None:
-                held = batch
-                continue
-            apart = int(np.searchsorted(_moments(held), _moments(batch)[0]))
-            meeting = held.slice(apart)
-            if apart:
-                yield held.slice(0, apart)
-            held = self._tidied(pa.concat_batches([meeting, batch])) if len(meeting) else batch
-        if held is not None:
+        for batch in batches:
+            rows = self._tidied(pa.concat_batches([held, batch]) if held else batch)
+            keep = _before_the_last_moment(rows)
+            held = rows.slice(keep)
+            if keep:
+                yield rows.slice(0, keep)
+        if held:
             yield held
 
     def _tidied(self, rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -53,6 +50,11 @@ class Tidy:
 
 def _moments(rows: pa.RecordBatch) -> np.ndarray:
     return np.asarray(rows["time"].cast(pa.int64()))
+
+
+def _before_the_last_moment(rows: pa.RecordBatch) -> int:
+    moments = _moments(rows)
+    return int(np.searchsorted(moments, moments[-1])) if len(moments) else 0
 
 
 def _repetitions(rows: pa.RecordBatch) -> np.ndarray:
