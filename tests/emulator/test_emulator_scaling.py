@@ -89,9 +89,8 @@ async def test_requests_that_arrive_together_share_one_start(brisk: Cloud) -> No
         answers = await asyncio.gather(*(client.get(made.uri) for _ in range(20)))
     assert len({answer.json()["pid"] for answer in answers}) == 1
     started = 'resource.labels.service_name="together" "Starting new instance."'
-    assert len(await asyncio.to_thread(brisk.entries, started)) == len(
-        ["at the deployment", "for all of these"]
-    )
+    starts = ["at the deployment", "for all of these"]
+    await asyncio.to_thread(eventually, lambda: brisk.entries(started), lambda seen: len(seen) == len(starts))
 
 
 async def test_as_many_start_as_those_who_wait_need_up_to_the_maximum(brisk: Cloud) -> None:
