@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar, cast
@@ -15,7 +16,7 @@ from runbook_lib import gcp
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.commands import LocalCommands
-from runbook_lib.errors import PlanError, RunbookError, RunRefused
+from runbook_lib.errors import CorruptEvidence, PlanError, RunbookError, RunRefused
 from runbook_lib.evidence import (
     DeployEvidence,
     MetricsEvidence,
@@ -86,11 +87,10 @@ class Run:
         name = f"issue-{plan.issue.number}" if plan.issue.number else plan.target.service
         outputs = root / plan.report.folder
         folder = RunFolder.create(outputs, f"{stamp}-{name}-{secrets.token_hex(2)}", plan)
-        if tested := RunFolder(outputs).find_record(SELF_TEST, SelfTested):
-            folder.write_record(SELF_TEST, tested)
         run = cls(folder, plan, clock)
         given = ", ".join(f"{key}={value}" for key, value in parameters.items())
         run.note("run started", detail=f"{plan_file.name} {given}".strip())
+        run._take_self_test_along(outputs)
         return run
 
     @cached_property
@@ -270,6 +270,12 @@ class Run:
                 exit_code=exit_code,
             )
         )
+
+    def _take_self_test_along(self, outputs: Path) -> None:
+        """Copy the last rehearsal into the record; one that cannot be read is no reason not to run."""
+        with suppress(CorruptEvidence):
+            if tested := RunFolder(outputs).find_record(SELF_TEST, SelfTested):
+                self.folder.write_record(SELF_TEST, tested)
 
     def _endpoints(self) -> Endpoints | None:
         """Return where this run's cloud is: one for all steps, never a new emulator in the middle."""

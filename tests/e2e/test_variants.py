@@ -27,7 +27,7 @@ DEFECTS = load_plan(PLAN).selftest.defects
 HEALTHY = "sample-agent:healthy"
 # The others cannot help breaking more: nothing answers, or nothing is there at all.
 ALONE = DEFECTS.keys() - {"sample-agent:crash-loop", "sample-agent:no-answer"}
-AT_ONCE = 3
+AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +108,8 @@ def test_the_matrix_is_kept_and_goes_into_the_next_report(tested: SelfTested, ou
     text = page.read_text(encoding="utf-8")
     assert f"{len(tested.tried)} of {len(tested.tried)} images ended as expected" in text
     assert all(image in text for image in DEFECTS)
+
+
+def test_a_matrix_that_cannot_be_read_is_no_reason_not_to_run(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("{}", encoding="utf-8")
+    assert Run.start(PLAN, {"report.folder": str(tmp_path)}, tmp_path).record().selftest is None

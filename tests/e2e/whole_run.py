@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from runbook_lib.plan import Plan
+from runbook_lib.plan_criterion import Criterion
 from runbook_lib.plan_file import dump_plan, load_plan
 
 ROOT = Path(__file__).parents[2]
@@ -58,11 +58,11 @@ def run_of(out: str) -> Path | None:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanMaker:
-    """Writes plans that are the quickstart's with fewer waits and without suites, a service for each."""
+    """Writes plans with little to wait for: the quickstart without suites and pairs, a service for each."""
 
     folder: Path
 
-    def __call__(self, service: str, bounds: dict[str, float] | None = None, **parameters: str) -> Path:
+    def __call__(self, service: str, **parameters: str) -> Path:
         given = {
             "target.service": service,
             "report.folder": str(self.folder / "outputs"),
@@ -71,24 +71,16 @@ class PlanMaker:
             "metrics.drain_s": "1",
             "logs.settle_s": "1",
             "probes.load.rate_per_s": "12",
+            "probes.load.sessions": "20",
             **{name.replace("__", "."): value for name, value in parameters.items()},
         }
-        plan = bounded(without_suites(load_plan(QUICKSTART, given)), bounds or {})
+        plan = load_plan(QUICKSTART, given)
+        kept = tuple(criterion for criterion in plan.criteria if not _takes_time(criterion))
+        plan = plan.model_copy(update={"suites": {}, "criteria": kept})
         file = self.folder / f"{service}.yaml"
         file.write_text(dump_plan(plan, self.folder), encoding="utf-8")
         return file
 
 
-def without_suites(plan: Plan) -> Plan:
-    """Return the plan without its suites and the criteria on them."""
-    kept = tuple(criterion for criterion in plan.criteria if not criterion.metric.startswith("suite."))
-    return plan.model_copy(update={"suites": {}, "criteria": kept})
-
-
-def bounded(plan: Plan, bounds: dict[str, float]) -> Plan:
-    """Return the plan with other upper bounds, by the criterion's id."""
-    criteria = tuple(
-        criterion.model_copy(update={"at_most": bounds.get(criterion.id, criterion.at_most)})
-        for criterion in plan.criteria
-    )
-    return plan.model_copy(update={"criteria": criteria})
+def _takes_time(criterion: Criterion) -> bool:
+    return criterion.metric.startswith("suite.") or criterion.paired is not None

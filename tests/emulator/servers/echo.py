@@ -9,7 +9,7 @@ import sys
 from aiohttp import WSMsgType, web
 
 held: list[bytearray] = []
-seen: dict[str, int] = {"disconnects": 0, "ws_closes": 0}
+seen: dict[str, int] = {"disconnects": 0, "ws_closes": 0, "sleeps": 0}
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -85,6 +85,7 @@ async def hold(request: web.Request) -> web.Response:
 
 
 async def sleep(request: web.Request) -> web.Response:
+    seen["sleeps"] += 1
     await asyncio.sleep(float(request.match_info["seconds"]))
     return web.Response(text="awake")
 
