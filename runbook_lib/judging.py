@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import cast
 
@@ -38,9 +39,8 @@ COULD_NOT_LOOK = 3
 _PACKAGES = ("staging-validation-runbook", "papermill", "websockets", "google-cloud-run")
 
 
-def observed(folder: RunFolder) -> dict[str, StepEvidence]:
-    """Return the evidence of each observing step that came to its end."""
-    missing = unseen(folder)
+def observed(folder: RunFolder, missing: Mapping[str, str]) -> dict[str, StepEvidence]:
+    """Return the evidence of each observing step but those that `unseen` has named."""
     return {step: folder.read_evidence(step, kind) for step, kind in OBSERVED.items() if step not in missing}
 
 
@@ -52,7 +52,8 @@ def unseen(folder: RunFolder) -> dict[str, str]:
 
 def judged(folder: RunFolder, plan: Plan) -> Verdict:
     """Judge a run by a plan's criteria; the same folder and plan give the same verdict, to the byte."""
-    evidence, missing = observed(folder), unseen(folder)
+    missing = unseen(folder)
+    evidence = observed(folder, missing)
     judgement = judge(plan, _seen(folder, evidence, missing))
     deployed = cast("DeployEvidence | None", evidence.get("deploy"))
     begun = folder.ledger()[0].time

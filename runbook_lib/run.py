@@ -230,7 +230,8 @@ class Run:
 
     def record(self) -> RunRecord:
         """Return everything that the report is made of."""
-        seen = observed(self.folder)
+        missing = unseen(self.folder)
+        seen = observed(self.folder, missing)
         return RunRecord(
             plan=self.plan,
             run_id=self.folder.run_id,
@@ -241,7 +242,7 @@ class Run:
             load=self.folder.find_table("load_sessions"),
             series=self.folder.find_table("series"),
             entries=self._entries(),
-            errors=tuple(f"{step}: {why}" for step, why in unseen(self.folder).items()),
+            errors=tuple(f"{step}: {why}" for step, why in missing.items()),
             parameters=self._parameters(),
         )
 

@@ -1,13 +1,10 @@
 """Measures what requests and instances use: bytes, concurrency, billable time, CPU; reads no message."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-
-import psutil
 
 from .container import Container
 from .http_proxy import Exchange
@@ -24,6 +21,7 @@ from .metric_types import (
     STARTUP_LATENCIES,
 )
 from .names import RevisionId
+from .process_groups import GONE, Member
 
 _BILLED_STEP_S = 0.1
 _BYTES_PER_GIB = 1024**3
@@ -148,23 +146,21 @@ class CpuMeter:
         self._before_s: dict[int, float] = {}
         self._read_at_s = time.monotonic()
 
-    def ratios(self, groups: Iterable[int]) -> dict[int, float]:
-        """Return how many CPUs each process group has kept busy on average since the last call."""
+    def ratios(self, groups: Iterable[int], found: Iterable[Member]) -> dict[int, float]:
+        """Return how many CPUs each process group has kept busy on average since the last call.
+
+        Args:
+            groups: The groups, with or without a process.
+            found: Their processes.
+        """
         used_s = dict.fromkeys(groups, 0.0)
         now_s, before_s = time.monotonic(), self._before_s
         self._before_s = {}
-        for pid, group, cpu_s in _cpu_times(used_s):
-            used_s[group] += max(0.0, cpu_s - before_s.get(pid, 0.0))
-            self._before_s[pid] = cpu_s
+        for member in found:
+            with suppress(*GONE):
+                times, pid = member.process.cpu_times(), member.process.pid
+                cpu_s = times.user + times.system
+                used_s[member.group] += max(0.0, cpu_s - before_s.get(pid, 0.0))
+                self._before_s[pid] = cpu_s
         elapsed_s, self._read_at_s = now_s - self._read_at_s, now_s
         return {group: seconds / elapsed_s for group, seconds in used_s.items()}
-
-
-def _cpu_times(groups: dict[int, float]) -> Iterator[tuple[int, int, float]]:
-    """Yield process id, group and CPU seconds so far of every process in the groups."""
-    for pid in psutil.pids() if groups else ():
-        with suppress(ProcessLookupError, PermissionError, psutil.Error):
-            group = os.getpgid(pid)
-            if group in groups:
-                times = psutil.Process(pid).cpu_times()
-                yield pid, group, times.user + times.system

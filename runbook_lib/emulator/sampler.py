@@ -1,8 +1,7 @@
 """Measures the revision processes at a steady period, ends those above their memory, closes the window."""
 
 import asyncio
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
@@ -12,6 +11,7 @@ from .instance import Instance
 from .metric_store import MetricStore
 from .metric_types import CPU_UTILIZATIONS, INSTANCE_COUNT, MEMORY_UTILIZATIONS
 from .metric_usage import CpuMeter, Place, UsageMeter
+from .process_groups import GONE, Member, members
 from .runtime import RevisionRuntime
 from .state import RunState
 
@@ -34,25 +34,27 @@ class Sampler:
 
     def sample(self) -> None:
         """Measure once."""
-        groups = _group_rss_bytes(self._instances())
+        groups = {each.pid for each in self._instances() if each.pid is not None}
+        found = members(groups)
         now_ns = self._now_ns()
-        busy_cpus = self._cpu.ratios(each.pid for each in self._instances() if each.pid is not None)
+        busy_cpus = self._cpu.ratios(groups, found)
         self._usage.sample(self._places())
         for runtime in self._state.runtimes():
-            self._measure(runtime, groups, now_ns)
+            self._measure(runtime, found, now_ns)
             self._measure_cpu(runtime, busy_cpus)
         self._metrics.close_window(now_ns)
 
-    def _measure(self, runtime: RevisionRuntime, group_rss_bytes: dict[int, int], now_ns: int) -> None:
+    def _measure(self, runtime: RevisionRuntime, found: list[Member], now_ns: int) -> None:
         if runtime.container is None:
             return
         states = {"active": 0, "idle": 0}
         for instance in runtime.instances:
             states["active" if instance.active else "idle"] += 1
-            used_bytes: float = group_rss_bytes.get(instance.pid or 0, 0)
+            own = [member.process for member in found if member.group == instance.pid]
+            used_bytes: float = sum(map(_rss_bytes, own))
             limit_bytes = runtime.container.memory_limit_bytes
             if used_bytes > limit_bytes:
-                used_bytes = _group_pss_bytes(instance.pid or 0)
+                used_bytes = sum(map(_pss_bytes, own))
             if used_bytes:
                 self._metrics.observe(MEMORY_UTILIZATIONS, runtime.id, used_bytes / limit_bytes)
             if used_bytes > limit_bytes:
@@ -76,28 +78,18 @@ class Sampler:
             yield from runtime.instances
 
 
-def _group_rss_bytes(instances: Iterable[Instance]) -> dict[int, int]:
-    """Return the resident memory of each instance's process group, summed over its processes."""
-    totals = {instance.pid: 0 for instance in instances if instance.pid is not None}
-    if not totals:
-        return totals
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, PermissionError, psutil.Error):
-            group = os.getpgid(pid)
-            if group in totals:
-                totals[group] += psutil.Process(pid).memory_info().rss
-    return totals
+def _rss_bytes(process: psutil.Process) -> int:
+    with suppress(*GONE):
+        return int(process.memory_info().rss)
+    return 0
 
 
-def _group_pss_bytes(group: int) -> int:
-    """Return a group's memory with each shared page counted once, as a container's limit does; slow, so rare.
+def _pss_bytes(process: psutil.Process) -> int:
+    """Return a process's memory with its part of shared pages, as a container's limit counts; slow, so rare.
 
     A sum of resident memory counts the pages that a server's forked workers share once for each of them.
     """
-    total = 0
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, PermissionError, psutil.Error):
-            if os.getpgid(pid) == group:
-                memory = psutil.Process(pid).memory_full_info()
-                total += getattr(memory, "pss", memory.rss)
-    return total
+    with suppress(*GONE):
+        memory = process.memory_full_info()
+        return int(getattr(memory, "pss", memory.rss))
+    return 0

@@ -25,6 +25,7 @@ from runbook_lib.emulator.metric_types import (
 )
 from runbook_lib.emulator.metric_usage import CpuMeter, Place, UsageMeter, instance_started
 from runbook_lib.emulator.names import RevisionId
+from runbook_lib.emulator.process_groups import members
 
 pytestmark = pytest.mark.conformance("https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run")
 KIND = metric_pb2.MetricDescriptor.MetricKind
@@ -127,15 +128,15 @@ def test_the_most_requests_at_once_are_kept_from_sample_to_sample() -> None:
 
 def test_cpu_is_what_the_process_group_used_since_the_last_call() -> None:
     meter, group = CpuMeter(), os.getpgid(0)
-    meter.ratios([group])
+    meter.ratios([group], members([group]))
     began_s = time.process_time()
     while time.process_time() < began_s + 0.2:
         pass
-    busy = meter.ratios([group])[group]
+    busy = meter.ratios([group], members([group]))[group]
     assert busy > 0.02
     # Sleeping uses next to nothing, whatever the machine does: other processes are not counted.
     time.sleep(0.2)
-    assert meter.ratios([group])[group] < busy
+    assert meter.ratios([group], members([group]))[group] < busy
 
 
 def test_concurrency_is_seen_through_the_router(cloud: Cloud) -> None:
