@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from runbook_lib.catalogue import describe
+from runbook_lib.judge.asked import asked
 from runbook_lib.judge.floors import MemoryPoint
 from runbook_lib.judge.leak import LeakFinding, LeakSeries, LeakSpec, judge_leak
 from runbook_lib.memory import MemorySample, MemoryWatch
@@ -23,17 +24,12 @@ def judge_by_leak(
         alpha: Chance of a wrong FAIL, and of a wrong PASS.
         unseen: Why there is no evidence, for the reason's text.
     """
-    spec, metric = spec_of(criterion), describe(criterion.metric)
+    spec, step = spec_of(criterion), describe(criterion.metric).step
     found = judge_leak(spec, _series(spec, watch), looks=1, alpha=alpha) if watch else None
     return CriterionResult(
-        id=criterion.id,
-        title=criterion.title,
-        group=criterion.group,
+        **asked(criterion),
         outcome=found.outcome if found else Outcome.ERROR,
-        critical=criterion.critical,
-        metric=criterion.metric,
         observed=found.slope if found else None,
-        unit=metric.unit,
         bound=f"≤ {spec.at_most:g} above the baseline's",
         baseline=None,
         effect=found.slope if found else None,
@@ -43,9 +39,8 @@ def judge_by_leak(
         wrong_at_most=alpha if found and found.outcome in (Outcome.PASS, Outcome.FAIL) else None,
         samples=found.samples if found else 0,
         reason=found.reason if found else f"not observed: {unseen}",
-        would_change=_would_change(spec, found, metric.step),
+        would_change=_would_change(spec, found, step),
         evidence=("evidence/memory.json", "evidence/series.parquet"),
-        cell=metric.cell,
     )
 
 

@@ -7,6 +7,7 @@ import math
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge import paired_text
+from runbook_lib.judge.asked import asked
 from runbook_lib.judge.evidence_line import evidence_line
 from runbook_lib.judge.paired import Kind, PairedFinding, PairedSpec, judge_pairs
 from runbook_lib.judge.risk import Risk
@@ -35,21 +36,16 @@ def judge_by_pairs(
         baseline: The same on the baseline.
         unseen: Why there is no evidence, for the reason's text.
     """
-    spec, metric = spec_of(criterion), describe(criterion.metric)
+    spec, step = spec_of(criterion), describe(criterion.metric).step
     found = judge_pairs(spec, counts, risk.alpha, risk.pass_alpha) if counts else None
     return CriterionResult(
-        id=criterion.id,
-        title=criterion.title,
-        group=criterion.group,
+        **asked(criterion),
         outcome=found.outcome if found else Outcome.ERROR,
-        critical=criterion.critical,
-        metric=criterion.metric,
         observed=candidate.value if candidate else None,
-        unit=metric.unit,
         bound=bound_text(spec),
         baseline=baseline.value if baseline else None,
         effect=found.observed if found else None,
-        effect_unit="times" if spec.kind == "latency" else "ratio",
+        effect_unit=spec.unit,
         interval=found.interval if found else None,
         alpha=risk.alpha,
         pass_alpha=risk.pass_alpha,
@@ -58,20 +54,19 @@ def judge_by_pairs(
         detectable=found.smallest_effect if found else None,
         needed=found.pairs_needed if found else None,
         reason=paired_text.reason(found) if found else f"not observed: {unseen}",
-        would_change=_would_change(found, metric.step),
+        would_change=_would_change(found, step),
         evidence=candidate.evidence if candidate else (),
-        cell=metric.cell,
         trail=_trail(spec, counts) if counts else (),
     )
 
 
 def spec_of(criterion: Criterion) -> PairedSpec:
     """Return what a criterion asks of its pairs."""
-    asked = _asked(criterion)
+    paired = _paired(criterion)
     kind: Kind = "latency" if describe(criterion.metric).paired == "latency" else "share"
-    if asked.above_s is not None:
+    if paired.above_s is not None:
         kind = "tail"
-    return PairedSpec(kind=kind, tolerance=asked.tolerance, margin=asked.margin)
+    return PairedSpec(kind=kind, tolerance=paired.tolerance, margin=paired.margin)
 
 
 def bound_text(spec: PairedSpec) -> str:
@@ -80,7 +75,7 @@ def bound_text(spec: PairedSpec) -> str:
     return f"within baseline {within}; fails beyond {paired_text.difference(spec, spec.tolerance)}"
 
 
-def _asked(criterion: Criterion) -> Paired:
+def _paired(criterion: Criterion) -> Paired:
     if criterion.paired is None:
         raise ValueError(f"{criterion.id} is not judged by pairs")
     return criterion.paired

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
+from runbook_lib.judge.asked import asked
 from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text, incomparable
 from runbook_lib.judge.change import detectable_rate, would_change
 from runbook_lib.plan_criterion import Criterion
@@ -32,18 +32,12 @@ def judge_criterion(
         unseen: Why there is no evidence, for the reason's text.
     """
     finding = find(criterion, candidate, baseline, unseen)
-    metric = describe(criterion.metric)
     observed = candidate.value if candidate else None
     before = baseline.value if baseline else None
     return CriterionResult(
-        id=criterion.id,
-        title=criterion.title,
-        group=criterion.group,
+        **asked(criterion),
         outcome=finding.outcome,
-        critical=criterion.critical,
-        metric=criterion.metric,
         observed=observed,
-        unit=metric.unit,
         bound=bound_text(criterion),
         baseline=before,
         effect=None if observed is None or before is None else observed - before,
@@ -53,7 +47,6 @@ def judge_criterion(
         reason=finding.reason,
         would_change=would_change(criterion, finding.outcome, candidate, before),
         evidence=candidate.evidence if candidate else (),
-        cell=metric.cell,
     )
 
 

@@ -45,6 +45,11 @@ class PairedSpec:
             raise ValueError(f"zero tolerates nothing, not {self.tolerance:g}")
 
     @property
+    def unit(self) -> Literal["times", "ratio"]:
+        """The unit of its differences: candidate by baseline, or candidate less baseline."""
+        return "times" if self.kind == "latency" else "ratio"
+
+    @property
     def grid(self) -> Grid:
         """The grid that its pairs are counted on."""
         return "latencies" if self.kind == "latency" else "failures"

@@ -28,9 +28,12 @@ def reason(finding: PairedFinding) -> str:
 
 def difference(spec: PairedSpec, value: float) -> str:
     """Return a difference as people write it, e.g. `+0.5 pp` or `× 1.03`."""
-    if spec.kind == "latency":
-        return f"× {value:.3g}"
-    return f"{100 * value:+.2g} pp"
+    return in_words(value, spec.unit)
+
+
+def in_words(value: float, unit: str) -> str:
+    """Return the effect of a comparison as people write it; the unit is `times` or `ratio`."""
+    return f"× {value:.3g}" if unit == "times" else f"{100 * value:+.2g} pp"
 
 
 def smallest_effect(finding: PairedFinding) -> str:

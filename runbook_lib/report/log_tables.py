@@ -8,12 +8,12 @@ import pandas as pd
 
 from runbook_lib.evidence_logs import LogsEvidence, LogTemplate, RequestStatistics
 from runbook_lib.report import text
-from runbook_lib.report.tables import SEVERITIES, _table
+from runbook_lib.report.tables import SEVERITIES, table_of
 
 
 def novelty(logs: LogsEvidence | None) -> pd.DataFrame:
     """Return one row per template that is new, grown or gone."""
-    return _table(("Change", "Severity", "Candidate", "Baseline", "First", "Template", "Example"), (
+    return table_of(("Change", "Severity", "Candidate", "Baseline", "First", "Template", "Example"), (
         (t.change, t.severity, t.candidate, t.baseline, text.moment(t.first), t.template, t.example)
         for t in changed(logs)
     ))  # fmt: skip
@@ -40,7 +40,7 @@ def common_templates(logs: LogsEvidence | None, most: int = 12) -> pd.DataFrame:
     """Return the most frequent templates: what they are, and their lines on each revision."""
     found = sorted(logs.templates if logs else (), key=lambda t: -(t.candidate + t.baseline))[:most]
     rows = ((t.template, t.severity, t.candidate, t.baseline) for t in found)
-    return _table(("Template", "Severity", "Candidate", "Baseline"), rows)
+    return table_of(("Template", "Severity", "Candidate", "Baseline"), rows)
 
 
 def requests(statistics: Iterable[RequestStatistics]) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def requests(statistics: Iterable[RequestStatistics]) -> pd.DataFrame:
         share = text.quantity(s.error_ratio, "ratio")
         rows.append((s.role, s.requests, classes, share, interval or text.NOT_OBSERVED, *waits))
     counted = ("Role", "Requests", "Status", "5xx", "95 % interval")
-    return _table((*counted, "Median", "95th percentile", "99th percentile", "Slowest"), rows)
+    return table_of((*counted, "Median", "95th percentile", "99th percentile", "Slowest"), rows)
 
 
 def log_lines(entries: pd.DataFrame | None, most: int = 300) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def log_lines(entries: pd.DataFrame | None, most: int = 300) -> pd.DataFrame:
         return pd.DataFrame(columns=list(columns))
     grave = entries["severity"].isin(SEVERITIES[SEVERITIES.index("WARNING") :])
     chosen = pd.concat([entries[grave].head(most), entries[~grave].tail(max(0, most - int(grave.sum())))])
-    return _table(columns, (
+    return table_of(columns, (
         (text.moment(row["time"]), row["severity"], row["role"], row["log"], text.shortened(row["message"]))
         for row in chosen.sort_values("time", kind="stable").to_dict("records")
     ))  # fmt: skip
@@ -100,7 +100,7 @@ def gravities(entries: pd.DataFrame | None) -> pd.DataFrame:
     groups = entries.assign(gravity=entries["severity"].map(gravity)).groupby(
         ["role", "gravity"], observed=True
     )
-    return _table(("Role", "Gravity", "Entries", "First", "Last"), (
+    return table_of(("Role", "Gravity", "Entries", "First", "Last"), (
         (role, name, len(group), text.moment(group["time"].min()), text.moment(group["time"].max()))
         for (role, name), group in groups
     ))  # fmt: skip

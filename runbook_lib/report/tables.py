@@ -25,14 +25,15 @@ _HEAD = _CELL + "font-weight:600;"
 _TABLE = "border-collapse:collapse;text-align:left;font-size:.95em;"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """Return a table of words, every cell cleaned of what a reader must not obey."""
     return pd.DataFrame([[text.clean(str(cell)) for cell in row] for row in rows], columns=list(columns))
 
 
 def criteria(results: Iterable[CriterionResult]) -> pd.DataFrame:
     """Return one row per criterion, in the judge's words."""
     columns = ("Outcome", "Criterion", "Observed", "Bound", "Baseline", "Samples", "Reason")
-    return _table(columns, (
+    return table_of(columns, (
         (text.outcome_word(c.outcome), c.title, text.quantity(c.observed, c.unit),
          text.bounded(c.bound, c.unit), text.quantity(c.baseline, c.unit), c.samples, c.reason)
         for c in results
@@ -86,7 +87,7 @@ def suites(record: RunRecord) -> pd.DataFrame:
             text.span(seen.window.seconds if seen else None), counts(seen), _requests(seen),
             exit_code, _known(seen and seen.read_as),
         ))  # fmt: skip
-    return _table(columns, rows)
+    return table_of(columns, rows)
 
 
 def _requests(suite: SuiteResult | None) -> str:
@@ -97,7 +98,7 @@ def _requests(suite: SuiteResult | None) -> str:
 
 def tests(suite: SuiteResult) -> pd.DataFrame:
     """Return one row per test of a suite."""
-    return _table(("Test", "Status", "Finding", "Duration", "Detail"), (
+    return table_of(("Test", "Status", "Finding", "Duration", "Detail"), (
         (test.name, test.status, suite_tables.finding(test), text.span(test.duration_s), test.detail)
         for test in suite.tests
     ))  # fmt: skip
@@ -106,7 +107,7 @@ def tests(suite: SuiteResult) -> pd.DataFrame:
 def traffic(shares: Iterable[TrafficShare], record: RunRecord) -> pd.DataFrame:
     """Return one row per entry of a traffic table; `record` tells which revision is which."""
     roles = {record.candidate(): "candidate", record.baseline(): "baseline"}
-    return _table(("Revision", "Role", "Traffic", "Tag"), (
+    return table_of(("Revision", "Role", "Traffic", "Tag"), (
         (share.revision, roles.get(share.revision, "other"), f"{share.percent} %", share.tag or "none")
         for share in shares
     ))  # fmt: skip
@@ -117,7 +118,7 @@ def revisions(deploy: DeployEvidence | None) -> pd.DataFrame:
     columns = ("Role", "Revision", "Image", "Created", "Ready", "Message")
     states = zip(_ROLES, (deploy.candidate, deploy.baseline), strict=True) if deploy else ()
     words = {True: "yes", False: "no", None: "not decided"}
-    return _table(columns, (
+    return table_of(columns, (
         (role, state.name, state.image, text.moment(state.created), words[state.ready], state.message)
         for role, state in states if state
     ))  # fmt: skip
@@ -125,14 +126,14 @@ def revisions(deploy: DeployEvidence | None) -> pd.DataFrame:
 
 def regressions(results: Iterable[RegressionResult]) -> pd.DataFrame:
     """Return one row per regression: before the fix (baseline) and after it (candidate)."""
-    return _table(("Regression", "Before", "After", "Reading"), (
+    return table_of(("Regression", "Before", "After", "Reading"), (
         (r.title, text.outcome_word(r.before), text.outcome_word(r.after), r.reading) for r in results
     ))  # fmt: skip
 
 
 def findings(found: Iterable[LogFinding]) -> pd.DataFrame:
     """Return one row per log line worth a person's time."""
-    return _table(("Time", "Severity", "Role", "Message"), (
+    return table_of(("Time", "Severity", "Role", "Message"), (
         (text.moment(f.time), f.severity, f.role, f.message) for f in found
     ))  # fmt: skip
 
@@ -140,7 +141,7 @@ def findings(found: Iterable[LogFinding]) -> pd.DataFrame:
 def sessions(bad: Sequence[Session], role: Role | None = None) -> pd.DataFrame:
     """Return one row per session with a problem, of one role or of both."""
     columns = ("Probe", "Role", "Session", "User", "Status", "Connect", "Answer", "Problem")
-    return _table(columns, (
+    return table_of(columns, (
         (s.probe, s.role, s.number, s.user, s.status.replace("_", " "), text.milliseconds(s.connect_s),
          text.milliseconds(s.answer_s), problem(s, bad)) for s in bad if role in (None, s.role)
     ))  # fmt: skip
@@ -163,7 +164,7 @@ def problem(session: Session, others: Iterable[Session] = ()) -> str:
 def measurements(step: StepEvidence | None) -> pd.DataFrame:
     """Return one row per measurement of a step."""
     columns = ("Metric", "Role", "Value", "Samples", "Failed", "Missing", "Note")
-    return _table(columns, (
+    return table_of(columns, (
         (m.metric, m.role, text.measured(m), m.samples, m.failed, m.missing, m.note)
         for m in (step.measurements if step else ())
     ))  # fmt: skip
@@ -175,7 +176,7 @@ def events(session: Session | None, expected: Sequence[str] = ()) -> pd.DataFram
     came = {event.type for event in seen}
     rows = [(event.type, text.milliseconds(event.at_s), _known(event.sequence)) for event in seen]
     rows += [(name, "did not come", text.NOT_OBSERVED) for name in expected if session and name not in came]
-    return _table(("Event", "After the message", "Sequence"), rows)
+    return table_of(("Event", "After the message", "Sequence"), rows)
 
 
 def latencies(load: pd.DataFrame | None, column: str) -> pd.DataFrame:
@@ -187,7 +188,7 @@ def latencies(load: pd.DataFrame | None, column: str) -> pd.DataFrame:
         quantiles = [text.milliseconds(float(values.quantile(q))) for q in (0, 0.5, 0.95, 1)]
         if len(values):
             rows.append((role, len(values), int(values.isna().sum()), *quantiles))
-    return _table(columns, rows)
+    return table_of(columns, rows)
 
 
 def role_values(load: pd.DataFrame | None, role: Role, column: str) -> pd.Series[float]:
@@ -207,7 +208,7 @@ def series(points: pd.DataFrame | None, metric: str) -> pd.DataFrame:
             values, unit = own["value"], str(own["unit"].iloc[0])
             shown = (values.iloc[0], values.iloc[-1], values.min(), values.max())
             rows.append((role, len(own), *(text.quantity(float(value), unit) for value in shown)))
-    return _table(columns, rows)
+    return table_of(columns, rows)
 
 
 def series_of(points: pd.DataFrame | None, metric: str, role: Role) -> pd.DataFrame:
@@ -222,7 +223,7 @@ def severities(logs: LogsEvidence | None) -> pd.DataFrame:
     """Return one row per severity that was seen, mildest first, and its entries on each revision."""
     found = logs.counts if logs else {}
     roles = [role for role in _ROLES if role in found]
-    return _table(
+    return table_of(
         ("Severity", *(role.capitalize() for role in roles)),
         ((name, *(found[role].get(name, 0) for role in roles)) for name in severity_order(logs)),
     )
@@ -237,7 +238,7 @@ def severity_order(logs: LogsEvidence | None) -> list[str]:
 def comparisons(results: Iterable[CriterionResult]) -> pd.DataFrame:
     """Return one row per criterion that compares pairs, with what is known of the effect."""
     columns = ("Outcome", "Criterion", "Candidate", "Baseline", "Effect", "Pairs", "Reason")
-    return _table(columns, (
+    return table_of(columns, (
         (text.outcome_word(c.outcome), c.title, text.quantity(c.observed, c.unit),
          text.quantity(c.baseline, c.unit),
          text.effect(c) or text.NOT_OBSERVED, c.samples, c.reason)
@@ -247,7 +248,7 @@ def comparisons(results: Iterable[CriterionResult]) -> pd.DataFrame:
 
 def trail(result: CriterionResult) -> pd.DataFrame:
     """Return one row per look at the pairs of one criterion: the evidence for either outcome."""
-    return _table(("Pairs", "Evidence of worse than tolerated", "Evidence of within the margin"), (
+    return table_of(("Pairs", "Evidence of worse than tolerated", "Evidence of within the margin"), (
         (look.pairs, f"{text.odds(look.against)} to 1", f"{text.odds(look.favour)} to 1")
         for look in result.trail
     ))  # fmt: skip
@@ -256,7 +257,7 @@ def trail(result: CriterionResult) -> pd.DataFrame:
 def tried(selftest: SelfTested | None) -> pd.DataFrame:
     """Return one row per image of a self-test: what had to happen, and what did."""
     columns = ("As expected", "Image", "Compared with", "Expected", "Verdict", "Failed criteria", "Sessions")
-    return _table(columns, (
+    return table_of(columns, (
         ("yes" if t.as_expected else "NO", t.image, t.baseline,
          f"{t.expected} fails" if t.expected else "PROCEED_TO_PRODUCTION",
          t.action or f"could not look: {t.error}", ", ".join(t.failed) or "none", t.sessions)
@@ -266,7 +267,7 @@ def tried(selftest: SelfTested | None) -> pd.DataFrame:
 
 def pairs(values: Mapping[str, str], names: tuple[str, str]) -> pd.DataFrame:
     """Return one row per entry of a mapping."""
-    return _table(names, values.items())
+    return table_of(names, values.items())
 
 
 def to_html(table: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from runbook_lib.evidence import Measurement
+from runbook_lib.judge.paired_text import in_words
 from runbook_lib.redact import plain, redact
 from runbook_lib.verdict import CriterionResult, Outcome
 
@@ -66,9 +67,9 @@ def sensitivity(result: CriterionResult) -> str:
 
 def difference(value: float, unit: str) -> str:
     """Return the effect of a comparison: `× 1.03`, or percentage points with their sign."""
-    if unit == "times":
-        return f"× {value:.3g}"
-    return f"{100 * value:+.2g} pp" if unit == "ratio" else f"{number(value)} {unit}"
+    if unit in ("times", "ratio"):
+        return in_words(value, unit)
+    return f"{number(value)} {unit}"
 
 
 def effect(result: CriterionResult) -> str:
