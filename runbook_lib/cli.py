@@ -156,7 +156,7 @@ def rollback(run: RunArgument) -> None:
 @app.command()
 def selftest(
     plan: Annotated[
-        str, typer.Argument(metavar="[PLAN]", help="Plan with a `selftest` section.")
+        str, typer.Argument(metavar="PLAN", help="Plan with a `selftest` section.")
     ] = SELF_TEST_PLAN,
     at_once: Annotated[int, typer.Option(min=1, max=8, help="Images tried at the same time.")] = 2,
 ) -> None:
