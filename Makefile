@@ -42,6 +42,7 @@ types: $(READY) ## check the types of the package, strictly
 bench: $(READY) ## measure the figures of the README's performance table
 	$(if $(BENCHMARKS),,$(error there is no benchmarks/bench_*.py to run))
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python "$$each"; done
+	@echo "== all that was measured"; $(BIN)/python benchmarks/results.py
 
 lock: $(READY) ## resolve pyproject.toml again and rewrite requirements.lock
 	echo '# Made by `make lock` from pyproject.toml with all extras. Do not edit.' > requirements.lock.new
