@@ -1,6 +1,6 @@
 """Keep the ratios that the benchmarks measure against their peers, and show them here and in the README.
 
-A benchmark calls `record` once, with all its results, if it ran as its command says; a quick look is not kept.
+A benchmark calls `record` once, with all its results, if it ran as its command says; a quick look is lost.
 """
 
 from __future__ import annotations
