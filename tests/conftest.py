@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from browser import chromium as chromium
+from lab import lab as lab
 from small_plan import PLAN, WritePlan
 
 HEAVY = ("e2e", "browser")
