@@ -132,7 +132,10 @@ class TurnTimeout(AgentError):
 
 
 class ProtocolViolation(AgentError):
-    """A frame cannot be understood at all."""
+    """A session was opened, but does not begin as the plan's protocol says."""
+
+    def __init__(self, where: str, detail: str) -> None:
+        super().__init__(f"{where} {detail}")
 
 
 class EvidenceError(RunbookError):

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
+from pydantic import JsonValue
 
 from runbook_lib.clock import Clock
 from runbook_lib.evidence import EventSeen, RevisionState, Role, ServiceState, Session, TrafficShare, Window
@@ -137,6 +138,8 @@ class Answer:
         events: Every frame in order of arrival.
         violations: What broke the event contract, in words; empty for a clean answer.
         text: Everything received, joined, for the search of other users' marks.
+        foreign_ids: Ids of other users and other sessions that its events bore.
+        agent: The kind of agent that its events name; empty where they name none.
         detail: What went wrong, in words.
     """
 
@@ -145,16 +148,39 @@ class Answer:
     events: tuple[EventSeen, ...]
     violations: tuple[str, ...]
     text: str
+    foreign_ids: tuple[str, ...] = ()
+    agent: str = ""
     detail: str = ""
 
 
+LISTEN_S = 0.03
+"""So long does a session go on listening after an answer, for what should not come any more."""
+
+
 class ChatSession(Protocol):
-    """An open WebSocket session. `session_id` is empty where the server gave none."""
+    """An open WebSocket session; what the server did not tell of it is empty."""
 
-    session_id: str
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        ...
 
-    async def chat(self, content: str, agent: str) -> Answer:
+    @property
+    def user_id(self) -> str:
+        """The id of its user."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """The revision that serves it."""
+        ...
+
+    async def chat(self, content: str, agent: str, listen_s: float = LISTEN_S) -> Answer:
         """Send one message and collect its answer; what goes wrong is told in it, not raised."""
+        ...
+
+    async def drop(self, content: str, agent: str) -> Answer:
+        """Send one message, and when its answer has begun vanish without a word; return what came."""
         ...
 
     async def close(self) -> None:
@@ -193,24 +219,43 @@ class LoadJob:
     seed: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a handshake says; templates as in the plan's protocol."""
+
+    path: str
+    subprotocols: tuple[str, ...]
+    headers: Mapping[str, str]
+
+
 class Agents(Protocol):
     """A client of the chat service, by the plan's protocol."""
 
-    async def login(self, base_url: str, user: str) -> str:
-        """Return a token for `user`.
+    async def login(self, base_url: str, user: str, more: Mapping[str, JsonValue] | None = None) -> str:
+        """Return a token for `user`; `more` is sent with the credentials.
 
         Raises:
             HandshakeRejected: If the service refuses or does not answer.
         """
         ...
 
-    async def connect(self, base_url: str, token: str) -> ChatSession:
+    async def connect(self, base_url: str, token: str, offer: Offer | None = None) -> ChatSession:
         """Open a WebSocket session; the greeting, if the plan has one, has been received.
+
+        Args:
+            base_url: The service.
+            token: Who asks.
+            offer: What the handshake says instead of what the plan says.
 
         Raises:
             HandshakeRejected: If the handshake is refused or the connection is lost in it.
+            ProtocolViolation: If it begins with something else than the greeting.
             TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
         """
+        ...
+
+    async def post(self, base_url: str, path: str, token: str = "") -> HttpReply:
+        """Make one POST request without a body, e.g. a logout; otherwise as `get`."""
         ...
 
     async def get(self, base_url: str, path: str, token: str = "") -> HttpReply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from runbook_lib.errors import AgentError, TurnTimeout
+from runbook_lib.errors import AgentError, ProtocolViolation, TurnTimeout
 from runbook_lib.evidence import Role, Session
 from runbook_lib.ports import Answer
 
@@ -45,6 +45,8 @@ class Attempt:
 
     def not_connected(self, error: AgentError) -> Session:
         """Return the record of a session that was not opened."""
+        if isinstance(error, ProtocolViolation):
+            return self._session(status="protocol_violation", violations=(str(error),), detail=str(error))
         status = "connect_timeout" if isinstance(error, TurnTimeout) else "handshake_rejected"
         return self._session(status=status, detail=str(error))
 

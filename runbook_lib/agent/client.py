@@ -8,13 +8,15 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import JsonValue
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from runbook_lib.agent.conversation import parse
+from runbook_lib.agent.contract import Contract
+from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.http import HttpClient, Request
 from runbook_lib.agent.load import run_load
 from runbook_lib.agent.template import filled
@@ -23,7 +25,7 @@ from runbook_lib.dotted import at_path
 from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
 from runbook_lib.evidence import Session
 from runbook_lib.plan import Auth, Probes
-from runbook_lib.ports import ChatSession, HttpReply, LoadJob
+from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
 from runbook_lib.redact import redact, secrets_of
 
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -56,17 +58,21 @@ class AgentClient:
         self._password = _password(probes.auth, environment)
         self._secrets = (*secrets_of(environment), *filter(None, [self._password]))
         self._http = HttpClient(user_agent)
+        plan = probes.protocol
+        self._contract = Contract(protocol=plan)
+        self._offer = Offer(path=plan.path, subprotocols=plan.subprotocols, headers=plan.headers)
         # At debug level websockets logs every header, and the token with them.
         self._logger = logging.Logger("runbook.websockets", logging.WARNING)
 
-    async def login(self, base_url: str, user: str) -> str:
-        """Return a token for `user`.
+    async def login(self, base_url: str, user: str, more: Mapping[str, JsonValue] | None = None) -> str:
+        """Return a token for `user`; `more` is sent with the credentials.
 
         Raises:
             HandshakeRejected: If the service refuses or does not answer.
         """
         auth, limit_s = self._probes.auth, self._probes.connect_timeout_s
-        credentials = {"user": user} | ({"password": self._password} if self._password else {})
+        password = {"password": self._password} if self._password else {}
+        credentials = {"user": user, **password, **(more or {})}
         url = _url(base_url, auth.login_path)
         reply = await self._http.send(
             Request(method="POST", url=url, body=credentials, timeout_s=limit_s, secrets=self._secrets)
@@ -77,18 +83,25 @@ class AgentClient:
         missing = f"no usable {auth.token_field} in the answer"
         raise HandshakeRejected(auth.login_path, reply.status, reply.detail or missing)
 
-    async def connect(self, base_url: str, token: str) -> ChatSession:
+    async def connect(self, base_url: str, token: str, offer: Offer | None = None) -> ChatSession:
         """Open a WebSocket session; the greeting, if the plan has one, has been received.
+
+        Args:
+            base_url: The service.
+            token: Who asks.
+            offer: What the handshake says instead of what the plan says.
 
         Raises:
             HandshakeRejected: If the handshake is refused or the connection is lost in it.
+            ProtocolViolation: If it begins with something else than the greeting.
             TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
         """
-        path, limit_s = self._probes.protocol.path, self._probes.connect_timeout_s
-        clean = partial(redact, secrets=(*self._secrets, token, _base64url(token)))
+        offer = offer or self._offer
+        path, limit_s = offer.path.partition("?")[0], self._probes.connect_timeout_s
+        clean = partial(redact, secrets=(*self._secrets, *filter(None, [token, _base64url(token)])))
         try:
             async with asyncio.timeout(limit_s):
-                return await self._opened(base_url, token, clean)
+                return await self._opened(base_url, token, offer, clean)
         # `from None`: what websockets says of a handshake may hold the token.
         except TimeoutError:
             raise TurnTimeout(f"the session on {path}", limit_s) from None
@@ -102,10 +115,19 @@ class AgentClient:
 
     async def get(self, base_url: str, path: str, token: str = "") -> HttpReply:
         """Make one GET request within 10 s; what goes wrong is told in the reply, not raised."""
+        return await self._request("GET", base_url, path, token)
+
+    async def post(self, base_url: str, path: str, token: str = "") -> HttpReply:
+        """Make one POST request without a body, e.g. a logout; otherwise as `get`."""
+        return await self._request("POST", base_url, path, token)
+
+    async def _request(
+        self, method: Literal["GET", "POST"], base_url: str, path: str, token: str
+    ) -> HttpReply:
         limit_s = min(_GET_TIMEOUT_S, self._probes.connect_timeout_s)
         secrets = (*self._secrets, *filter(None, [token]))
         return await self._http.send(
-            Request(method="GET", url=_url(base_url, path), timeout_s=limit_s, token=token, secrets=secrets)
+            Request(method=method, url=_url(base_url, path), timeout_s=limit_s, token=token, secrets=secrets)
         )
 
     async def load(self, job: LoadJob) -> tuple[Session, ...]:
@@ -116,46 +138,44 @@ class AgentClient:
         """
         return await run_load(self, job, self._probes)
 
-    async def _opened(self, base_url: str, token: str, clean: Callable[[str], str]) -> ChatSession:
-        socket = await self._handshake(base_url, token)
+    async def _opened(
+        self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]
+    ) -> ChatSession:
+        socket = await self._handshake(base_url, token, offer)
+        conversation = Conversation(self._contract, clean)
         try:
-            self._check_subprotocol(socket)
-            greeted = await self._greeting(socket, clean)
+            self._check_subprotocol(socket, offer)
+            await self._greeting(socket, conversation, clean)
         except BaseException:
             socket.transport.abort()
             raise
-        protocol, limit_s = self._probes.protocol, self._probes.answer_timeout_s
-        return WebSocketSession(socket, protocol, greeted, limit_s, clean)
+        return WebSocketSession(socket, conversation, self._probes.answer_timeout_s)
 
-    async def _handshake(self, base_url: str, token: str) -> ClientConnection:
-        url = _url(base_url, self._probes.protocol.path).replace("http", "ws", 1)
+    async def _handshake(self, base_url: str, token: str, offer: Offer) -> ClientConnection:
+        url = _url(base_url, offer.path).replace("http", "ws", 1)
         fill = partial(filled, token=token, token_base64url=_base64url(token))
-        offered = [Subprotocol(fill(each)) for each in self._probes.protocol.subprotocols]
+        offered = [Subprotocol(fill(each)) for each in offer.subprotocols]
         tls: dict[str, Any] = {"ssl": self._http.tls} if url.startswith("wss") else {}
         return await _Connect(
-            url, subprotocols=offered or None, additional_headers=fill(self._probes.protocol.headers),
+            url, subprotocols=offered or None, additional_headers=fill(offer.headers),
             user_agent_header=self._user_agent, compression=None, proxy=None, max_size=MAX_MESSAGE_BYTES,
             open_timeout=None, ping_interval=None, close_timeout=CLOSE_TIMEOUT_S, logger=self._logger, **tls,
         )  # fmt: skip
 
-    def _check_subprotocol(self, socket: ClientConnection) -> None:
-        offered = self._probes.protocol.subprotocols
-        if offered and socket.subprotocol != offered[0]:
-            raise self._broken(f"did not select the subprotocol {offered[0]}")
+    def _check_subprotocol(self, socket: ClientConnection, offer: Offer) -> None:
+        if offer.subprotocols and socket.subprotocol != offer.subprotocols[0]:
+            raise self._broken(f"did not select the subprotocol {offer.subprotocols[0]}")
 
-    async def _greeting(self, socket: ClientConnection, clean: Callable[[str], str]) -> dict[str, Any]:
+    async def _greeting(
+        self, socket: ClientConnection, conversation: Conversation, clean: Callable[[str], str]
+    ) -> None:
         expected = self._probes.protocol.greeting
         if expected is None:
-            return {}
+            return
         try:
-            body = parse(await socket.recv())
+            conversation.begin(await socket.recv())
         except ConnectionClosed as closed:
             raise self._broken(clean(f"lost the connection before {expected}: {closed}")) from None
-        if body is None or body.get("type") != expected:
-            found = "no JSON object" if body is None else clean(str(body.get("type")))[:80]
-            raise self._broken(f"began with {found} instead of {expected}")
-        data = body.get("data")
-        return {**body, **data} if isinstance(data, dict) else body
 
     def _broken(self, detail: str) -> HandshakeRejected:
         return HandshakeRejected(self._probes.protocol.path, _SWITCHING_PROTOCOLS, detail)

@@ -1,23 +1,28 @@
-"""Follow one answer of the chat protocol frame by frame and say what is wrong with it; does no I/O."""
+"""Know one session by its frames: what was sent, what came, what may come next; does no I/O.
+
+Whoever carries the frames calls `begin` with the greeting, then for each message `send`, `feed` until
+`ended`, and `answer`. A frame that is fed when no answer is under way is named in the next one.
+"""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any, Literal
 
+from runbook_lib.agent.contract import Contract
+from runbook_lib.agent.template import filled
+from runbook_lib.agent.turn import Turn, word
 from runbook_lib.dotted import at_path
+from runbook_lib.errors import ProtocolViolation
 from runbook_lib.evidence import EventSeen
-from runbook_lib.plan import Protocol
-from runbook_lib.ports import Answer, AnswerStatus
+from runbook_lib.ports import Answer
 from runbook_lib.redact import redact
 
-MAX_FRAMES = 500
 MAX_CHARACTERS = 4 * 1024 * 1024
-_LONGEST_WORD = 200
 _MOST_VIOLATIONS = 40
-_LARGEST_SEQUENCE = 2**31
-_STEADY_FIELDS = ("run_id", "user_id", "session_id")
+_ANSWERS_REMEMBERED = 256
 
 Stop = Literal["answer_timeout", "closed", "protocol_violation"]
 
@@ -32,168 +37,177 @@ def parse(frame: str | bytes) -> dict[str, Any] | None:
 
 
 class Conversation:
-    """One message's answer, fed with its frames.
+    """One session.
 
     Args:
-        protocol: The plan's protocol.
-        greeted: What the greeting said of `user_id` and `session_id`; every event must say the same.
+        contract: The plan's protocol.
         clean: Takes secrets out of text before it is kept.
+
+    Attributes:
+        revision: The revision that the greeting named; empty where it named none.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol,
-        greeted: dict[str, Any] | None = None,
-        clean: Callable[[str], str] = redact,
-    ) -> None:
-        self._protocol, self._clean = protocol, clean
-        self._steady = {field: greeted[field] for field in _STEADY_FIELDS if greeted and field in greeted}
+    def __init__(self, contract: Contract, clean: Callable[[str], str] = redact) -> None:
+        self._contract, self._clean = contract, clean
+        self._known: dict[str, object] = {}
+        self._earlier_runs: dict[object, None] = {}
+        self._earlier_ids: set[str] = set()
+        self._sent_id = ""
+        self._turn: Turn | None = None
+        self._run: object = None
         self._frames: list[str] = []
         self._characters = 0
-        self._events: list[EventSeen] = []
-        self._message_ids: set[str] = set()
-        self._violations: list[str] = []
-        self._sequence = 0
-        self._status: AnswerStatus | None = None
-        self._answer_s: float | None = None
-        self._detail = ""
-
-    @property
-    def ended(self) -> bool:
-        """Whether no further frame belongs to this answer."""
-        return self._status is not None
+        self._came = 0
+        self._strays: list[str] = []
+        self.revision = ""
 
     @property
     def session_id(self) -> str:
-        """The session id, by greeting or events; empty where neither gave one."""
-        return self._word(self._steady.get("session_id") or "")
+        """The session's id, by greeting or events; empty where neither gave one."""
+        return self._told(self._contract.protocol.session_field)
 
-    def feed(self, frame: str | bytes, at_s: float) -> None:
+    @property
+    def user_id(self) -> str:
+        """The user's id, in the same way."""
+        return self._told(self._contract.protocol.user_field)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further frame belongs to the answer."""
+        return self._turn is None or self._turn.status is not None
+
+    @property
+    def events(self) -> tuple[EventSeen, ...]:
+        """The events of the answer so far."""
+        return tuple(self._turn.events) if self._turn else ()
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """What may come next, failures and the like left out."""
+        return self._turn.expected_next() if self._turn else ()
+
+    def begin(self, frame: str | bytes) -> None:
+        """Take the greeting.
+
+        Raises:
+            ProtocolViolation: If it is something else.
+        """
+        protocol, body = self._contract.protocol, parse(frame)
+        if body is None or self._contract.read.kind(body) != protocol.greeting:
+            found = "no JSON object" if body is None else self._word(self._contract.read.kind(body))[:80]
+            raise ProtocolViolation(protocol.path, f"began with {found} instead of {protocol.greeting}")
+        for field in (protocol.user_field, protocol.session_field):
+            if (value := _greeted(body, field)) is not None:
+                self._known[str(field)] = value
+        self.revision = self._word(_greeted(body, protocol.revision_field) or "")
+
+    def send(self, content: str, agent: str) -> str:
+        """Return the message to send; what comes from now on belongs to its answer."""
+        self._sent_id = uuid.uuid4().hex
+        self._turn = Turn(self._contract, self._known, self._earlier_ids, self._clean)
+        self._run, self._came = None, 0
+        message = filled(
+            self._contract.protocol.message, content=content, agent=agent, message_id=self._sent_id
+        )
+        return json.dumps(message)
+
+    def feed(self, frame: str | bytes, at_s: float = 0.0) -> None:
         """Take the next frame, which arrived `at_s` seconds after the message was sent."""
-        if self.ended:
-            return self.stray(frame, "after the end of the answer")
         self._keep(frame)
-        body = parse(frame)
+        body, turn = parse(frame), self._turn
+        if turn is None or turn.status is not None:
+            self._stray(body)
+            return
+        self._came += 1
         if body is None:
-            self._stop("protocol_violation", f"frame {len(self._frames)} is not a JSON object")
+            turn.stop("protocol_violation", f"frame {self._came} is not a JSON object")
         else:
-            self._event(body, at_s)
-        if len(self._frames) >= MAX_FRAMES or self._characters > MAX_CHARACTERS:
-            self._stop("protocol_violation", f"the answer did not end within {len(self._frames)} frames")
-        return None
-
-    def stray(self, frame: str | bytes, when: str) -> None:
-        """Take a frame that belongs to no answer; `when` says in words when it came."""
-        self._keep(frame)
-        kind = (parse(frame) or {}).get("type", "a frame without type")
-        self._violations.append(f"{self._word(kind)} came {when}")
+            self._event(turn, body, at_s)
+        if self._came >= self._contract.protocol.most_frames or self._characters > MAX_CHARACTERS:
+            turn.stop("protocol_violation", f"the answer did not end within {self._came} frames")
 
     def answer(self, stop: Stop | None = None, detail: str = "") -> Answer:
-        """Return what came; `stop` and `detail` say why no more will, where the answer has not ended."""
-        if stop is not None:
-            self._stop(stop, detail)
-        status = self._status or "closed"
-        return Answer(
-            status=status,
-            answer_s=self._answer_s,
-            events=tuple(self._events),
-            violations=(*self._violations[:_MOST_VIOLATIONS], *self._missing(status)),
+        """Return what came; `stop` and `detail` say why no more will, where the answer has not ended.
+
+        What comes after this belongs to no answer, until the next message is sent.
+        """
+        turn = self._turn or Turn(self._contract, self._known, self._earlier_ids, self._clean)
+        turn.stop(stop or "closed", self._how_far(turn, detail))
+        answer = Answer(
+            status=turn.status or "closed",
+            answer_s=turn.answer_s,
+            events=tuple(turn.events),
+            violations=(*[*self._strays, *turn.violations][:_MOST_VIOLATIONS], *turn.missing()),
+            foreign_ids=tuple(turn.foreign_ids),
+            agent=turn.agent,
             text=self._clean("\n".join(self._frames)),
-            detail=self._word(self._detail),
+            detail=self._word(turn.detail),
         )
+        self._forget()
+        return answer
+
+    def _event(self, turn: Turn, body: dict[str, Any], at_s: float) -> None:
+        kind, run = self._contract.read.kind(body), self._contract.read.run(body)
+        if not isinstance(kind, str):
+            turn.violations.append(f"frame {self._came} has no {self._contract.protocol.type_field}")
+        elif self._is_late(run):
+            turn.violations.append(f"{self._word(kind)} came late: it belongs to an earlier answer")
+        elif self._is_for_another(body):
+            turn.violations.append(f"{self._word(kind)} answers another message")
+        else:
+            self._run = self._run or run
+            turn.take(kind, body, at_s)
+
+    def _is_late(self, run: object) -> bool:
+        return isinstance(run, str) and run in self._earlier_runs
+
+    def _is_for_another(self, body: dict[str, Any]) -> bool:
+        named = self._contract.read.reply_to(body)
+        return named is not None and named != self._sent_id
+
+    def _stray(self, body: dict[str, Any] | None) -> None:
+        kind = self._contract.read.kind(body) if body else None
+        if kind in self._contract.protocol.other_events:
+            return
+        name = "a frame without type" if kind is None else self._word(kind)
+        if self._turn is None:
+            self._strays.append(f"{name} came before the message was sent")
+            return
+        run = self._contract.read.run(body) if body else None
+        another = run is not None and self._run is not None and run != self._run
+        more = ", in a second answer" if another and not self._is_late(run) else ""
+        self._turn.violations.append(f"{name} came after the end of the answer{more}")
 
     def _keep(self, frame: str | bytes) -> None:
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
         self._characters += len(text)
-        self._frames.append(text)
+        if self._characters <= 2 * MAX_CHARACTERS:  # strays have no other end
+            self._frames.append(text)
 
-    def _stop(self, status: AnswerStatus, detail: str = "") -> None:
-        if self._status is None:
-            self._status, self._detail = status, detail
-            if status == "protocol_violation":
-                self._violations.append(detail)
+    def _how_far(self, turn: Turn, detail: str) -> str:
+        if turn.status is not None or not turn.events:
+            return detail
+        last = turn.events[-1]
+        return f"{detail}; the last event was {last.type} at {last.at_s:.2f} s"
 
-    def _event(self, body: dict[str, Any], at_s: float) -> None:
-        kind = body.get("type")
-        if not isinstance(kind, str):
-            self._violations.append(f"frame {len(self._frames)} has no type")
-            return
-        sequence = _whole(body.get("sequence"))
-        name = self._word(kind)
-        if kind in self._protocol.failure_events:
-            self._stop("agent_error", _failure(body))
-        else:
-            self._check(name, body, sequence)
-        self._events.append(EventSeen(type=name, at_s=at_s, sequence=sequence))
-        if kind == self._protocol.events[-1]:
-            self._finish(name, body, at_s)
+    def _forget(self) -> None:
+        if isinstance(self._run, str):
+            self._earlier_runs[self._run] = None
+        if len(self._earlier_runs) > _ANSWERS_REMEMBERED:
+            del self._earlier_runs[next(iter(self._earlier_runs))]
+            self._earlier_ids.clear()
+        self._turn, self._frames, self._strays, self._characters = None, [], [], 0
 
-    def _check(self, name: str, body: dict[str, Any], sequence: int | None) -> None:
-        self._check_order(name)
-        self._check_fields(name, body)
-        if "sequence" in body:
-            self._check_sequence(name, sequence)
-
-    def _check_order(self, name: str) -> None:
-        expected = self._protocol.events
-        seen = [event.type for event in self._events if event.type in expected]
-        if name not in expected:
-            self._violations.append(f"{name} is an unknown type")
-        elif name in seen:
-            self._violations.append(f"{name} came twice")
-        else:
-            later = next((kind for kind in seen if expected.index(kind) > expected.index(name)), None)
-            if later:
-                self._violations.append(f"{name} came after {later}")
-
-    def _check_fields(self, name: str, body: dict[str, Any]) -> None:
-        absent = [field for field in self._protocol.required_fields if field not in body]
-        self._violations += [f"{name} has no {field}" for field in absent]
-        if "data" in self._protocol.required_fields and not isinstance(body.get("data", {}), dict):
-            self._violations.append(f"data of {name} is not an object")
-        for field in _STEADY_FIELDS:
-            if field in body and self._steady.setdefault(field, body[field]) != body[field]:
-                self._violations.append(f"{field} of {name} differs from the one before")
-        self._check_message_id(name, body.get("message_id"))
-
-    def _check_message_id(self, name: str, message_id: object) -> None:
-        if isinstance(message_id, str):
-            if message_id in self._message_ids:
-                self._violations.append(f"message_id of {name} was used before")
-            self._message_ids.add(message_id)
-
-    def _check_sequence(self, name: str, sequence: int | None) -> None:
-        if sequence is None:
-            self._violations.append(f"sequence of {name} is not a whole number")
-            return
-        if sequence != self._sequence + 1:
-            self._violations.append(f"sequence of {name} is {sequence} after {self._sequence}")
-        self._sequence = sequence
-
-    def _finish(self, name: str, body: dict[str, Any], at_s: float) -> None:
-        if not isinstance(at_path(body, self._protocol.answer_field), str):
-            self._violations.append(f"{name} has no text in {self._protocol.answer_field}")
-        self._answer_s = at_s
-        self._stop("answered")
-
-    def _missing(self, status: AnswerStatus) -> list[str]:
-        if status in ("agent_error", "protocol_violation"):  # there, the rest was not to be expected
-            return []
-        seen = {event.type for event in self._events}
-        return [f"{kind} is missing" for kind in self._protocol.events if kind not in seen]
+    def _told(self, field: str | None) -> str:
+        return self._word(self._known.get(field or "") or "")
 
     def _word(self, value: object) -> str:
-        # JSON may hold lone surrogates, which no file could be written with. Cut only what is clean: half
-        # a secret is not recognised as one.
-        text = str(value).encode(errors="replace").decode()
-        return self._clean(text)[:_LONGEST_WORD]
+        return word(value, self._clean)
 
 
-def _whole(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_SEQUENCE
-    return value if whole else None  # type: ignore[return-value]  # `whole` has narrowed it
-
-
-def _failure(body: dict[str, Any]) -> str:
-    words = (at_path(body, "data.code"), at_path(body, "data.message"))
-    return ": ".join(str(word) for word in words if word) or "the agent failed without a word"
+def _greeted(body: dict[str, Any], field: str | None) -> object:
+    """Return what stands at a field of the greeting, or of its `data`."""
+    if field is None:
+        return None
+    found = at_path(body, field)
+    return at_path(body.get("data"), field) if found is None else found

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import httpx
+from pydantic import JsonValue
 
 from runbook_lib.ports import HttpReply
 from runbook_lib.redact import redact
@@ -27,7 +28,7 @@ class Request:
     url: str
     timeout_s: float
     token: str = ""
-    body: dict[str, str] | None = None
+    body: Mapping[str, JsonValue] | None = None
     secrets: Sequence[str] = ()
 
 

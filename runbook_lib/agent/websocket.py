@@ -3,56 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from runbook_lib.agent.conversation import Conversation, Stop
-from runbook_lib.agent.template import filled
-from runbook_lib.plan import Protocol
-from runbook_lib.ports import Answer
+from runbook_lib.ports import LISTEN_S, Answer
 
 CLOSE_TIMEOUT_S = 2.0
-_STRAY_BEFORE_S = 0.001
-_STRAY_AFTER_S = 0.03
+_LISTEN_BEFORE_S = 0.001
+_MOST_STRAYS = 1000
 _OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
 
 class WebSocketSession:
-    """An open session; implements `ports.ChatSession`.
+    """An open session; implements `ports.ChatSession`."""
 
-    Attributes:
-        session_id: As the greeting or the first event gave it.
-    """
+    def __init__(self, socket: ClientConnection, conversation: Conversation, answer_timeout_s: float) -> None:
+        self._socket, self._conversation, self._answer_timeout_s = socket, conversation, answer_timeout_s
 
-    def __init__(
-        self,
-        socket: ClientConnection,
-        protocol: Protocol,
-        greeted: dict[str, Any],
-        answer_timeout_s: float,
-        clean: Callable[[str], str],
-    ) -> None:
-        self._socket, self._protocol, self._greeted, self._clean = socket, protocol, greeted, clean
-        self._answer_timeout_s = answer_timeout_s
-        self.session_id = Conversation(protocol, greeted, clean).session_id
+    @property
+    def session_id(self) -> str:
+        """The session's id, as the greeting or the first event gave it."""
+        return self._conversation.session_id
 
-    async def chat(self, content: str, agent: str) -> Answer:
+    @property
+    def user_id(self) -> str:
+        """The user's id, in the same way."""
+        return self._conversation.user_id
+
+    @property
+    def revision(self) -> str:
+        """The revision that the greeting named."""
+        return self._conversation.revision
+
+    async def chat(self, content: str, agent: str, listen_s: float = LISTEN_S) -> Answer:
         """Send one message and collect its answer; what goes wrong is told in it, not raised."""
-        conversation = Conversation(self._protocol, self._greeted, self._clean)
-        message = json.dumps(filled(self._protocol.message, content=content, agent=agent))
-        await self._collect_strays(conversation, "before the message was sent", _STRAY_BEFORE_S)
-        stop, detail = await self._exchange(conversation, message)
-        if conversation.ended:
+        await self._listen(_LISTEN_BEFORE_S)
+        stop, detail = await self._exchange(self._conversation.send(content, agent))
+        if self._conversation.ended:
             # A final event that is sent twice shows only to somebody who goes on listening for a moment.
-            await self._collect_strays(conversation, "after the end of the answer", _STRAY_AFTER_S)
-        self.session_id = self.session_id or conversation.session_id
-        return conversation.answer(stop, detail)
+            await self._listen(listen_s)
+        return self._conversation.answer(stop, detail)
+
+    async def drop(self, content: str, agent: str) -> Answer:
+        """Send one message, and when its answer has begun vanish without a word, as a lost network does."""
+        message = self._conversation.send(content, agent)
+        stop, detail = await self._exchange(message, lambda: bool(self._conversation.events))
+        self._socket.transport.abort()
+        return self._conversation.answer(stop or "closed", detail or "dropped on purpose")
 
     async def close(self) -> None:
         """Close it; never raises."""
@@ -61,29 +63,31 @@ class WebSocketSession:
                 await self._socket.close()
         self._socket.transport.abort()  # whatever the server still wants
 
-    async def _exchange(self, conversation: Conversation, message: str) -> tuple[Stop | None, str]:
+    async def _exchange(
+        self, message: str, enough: Callable[[], bool] = lambda: False
+    ) -> tuple[Stop | None, str]:
         try:
             async with asyncio.timeout(self._answer_timeout_s):
-                await self._converse(conversation, message)
+                await self._converse(message, enough)
         except TimeoutError:
             return "answer_timeout", f"the final event did not come within {self._answer_timeout_s:g} s"
         except ConnectionClosed as closed:
             return _reading(closed)
         return None, ""
 
-    async def _converse(self, conversation: Conversation, message: str) -> None:
+    async def _converse(self, message: str, enough: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         sent = loop.time()
         await self._socket.send(message)
-        while not conversation.ended:
+        while not (self._conversation.ended or enough()):
             frame = await self._socket.recv()
-            conversation.feed(frame, loop.time() - sent)
+            self._conversation.feed(frame, loop.time() - sent)
 
-    async def _collect_strays(self, conversation: Conversation, when: str, seconds: float) -> None:
+    async def _listen(self, seconds: float) -> None:
         with suppress(TimeoutError, ConnectionClosed):  # a lost connection shows on the next message
             async with asyncio.timeout(seconds):
-                while True:
-                    conversation.stray(await self._socket.recv(), when)
+                for _ in range(_MOST_STRAYS):
+                    self._conversation.feed(await self._socket.recv())
 
 
 def _reading(closed: ConnectionClosed) -> tuple[Stop, str]:

@@ -25,7 +25,7 @@ from scripted_service import (
     raw_server,
 )
 
-from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
+from runbook_lib.errors import AgentError, HandshakeRejected, PlanError, ProtocolViolation, TurnTimeout
 from runbook_lib.ports import Answer
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
@@ -218,31 +218,32 @@ async def test_a_login_without_a_usable_token_is_a_rejection(response: web.Respo
     assert await _login_with(response) == text
 
 
-async def _begin_with(frame: str | bytes | None) -> str:
+async def _begin_with(frame: str | bytes | None) -> AgentError:
     async def talk(socket: web.WebSocketResponse) -> None:
         if isinstance(frame, str):
             await socket.send_str(frame)
             await socket.receive()
 
     async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
-        with pytest.raises(HandshakeRejected) as refusal:
+        with pytest.raises(AgentError) as trouble:
             await client().connect(service.url, TOKEN)
-    return str(refusal.value)
+    return trouble.value
 
 
-async def test_a_session_that_does_not_begin_with_the_greeting_is_a_rejection() -> None:
-    assert (
-        await _begin_with("hi") == "/ws answered 101: began with no JSON object instead of connection_ready"
-    )
-    assert await _begin_with('{"type": "error"}') == (
-        "/ws answered 101: began with error instead of connection_ready"
-    )
-    assert (await _begin_with(None)).startswith(
-        "/ws answered 101: lost the connection before connection_ready: received 1000"
-    )
-    assert (await _begin_with(json.dumps({"type": "x" * 2_000_000}))).startswith(
-        "/ws answered 101: lost the connection before connection_ready: sent 1009"
-    )
+async def test_a_session_that_begins_otherwise_than_with_the_greeting_is_a_protocol_violation() -> None:
+    for frame, found in (("hi", "no JSON object"), ('{"type": "error"}', "error")):
+        trouble = await _begin_with(frame)
+        assert isinstance(trouble, ProtocolViolation)
+        assert str(trouble) == f"/ws began with {found} instead of connection_ready"
+
+
+async def test_a_session_that_is_lost_before_the_greeting_is_a_rejection() -> None:
+    for frame, how in ((None, "received 1000"), (json.dumps({"type": "x" * 2_000_000}), "sent 1009")):
+        trouble = await _begin_with(frame)
+        assert isinstance(trouble, HandshakeRejected)
+        assert str(trouble).startswith(
+            f"/ws answered 101: lost the connection before connection_ready: {how}"
+        )
 
 
 async def test_a_greeting_that_never_comes_is_a_time_out() -> None:

@@ -7,12 +7,29 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.agent.conversation import MAX_FRAMES, Conversation
+from runbook_lib.agent.contract import Contract
+from runbook_lib.agent.conversation import Conversation
+from runbook_lib.errors import ProtocolViolation
 from runbook_lib.plan import Protocol
 from runbook_lib.ports import Answer
 
 PROTOCOL = Protocol()
-GREETED = {"user_id": "u1", "session_id": "s1"}
+CONTRACT = Contract(protocol=PROTOCOL)
+GREETING = json.dumps({"type": "connection_ready", "data": {"user_id": "u1", "session_id": "s1"}})
+
+
+def greeted() -> Conversation:
+    """Return a session of which the greeting has come."""
+    conversation = Conversation(CONTRACT)
+    conversation.begin(GREETING)
+    return conversation
+
+
+def asked() -> Conversation:
+    """Return a session in which one message was sent."""
+    conversation = greeted()
+    conversation.send("hello", "triage")
+    return conversation
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:
@@ -32,11 +49,11 @@ def without(number: int, field: str) -> dict[str, Any]:
 
 def answer_to(frames: list[Any]) -> Answer:
     """Feed frames, one every tenth of a second; the session is lost after the last."""
-    conversation = Conversation(PROTOCOL, GREETED)
+    conversation = asked()
     for number, frame in enumerate(frames, start=1):
         raw = frame if isinstance(frame, str | bytes) else json.dumps(frame)
         conversation.feed(raw, number / 10)
-    return conversation.answer(None if conversation.ended else "closed", "lost")
+    return conversation.answer("closed", "lost")
 
 
 CLEAN = [event(number) for number in range(1, 6)]
@@ -142,24 +159,29 @@ def test_a_failure_event_ends_the_answer_without_a_violation(kind: str) -> None:
 
 @pytest.mark.parametrize("stop", ["answer_timeout", "closed"])
 def test_an_answer_cut_short_misses_what_did_not_come(stop: Any) -> None:
-    conversation = Conversation(PROTOCOL, GREETED)
+    conversation = asked()
     for frame in CLEAN[:3]:
         conversation.feed(json.dumps(frame), 0.1)
     answer = conversation.answer(stop, "the reason")
-    assert (answer.status, answer.answer_s, answer.detail) == (stop, None, "the reason")
+    assert (answer.status, answer.answer_s, answer.detail) == (
+        stop,
+        None,
+        "the reason; the last event was tool_executing at 0.10 s",
+    )
     assert answer.violations == ("tool_completed is missing", "agent_completed is missing")
 
 
-def test_an_answer_without_end_is_given_up_at_its_500th_frame() -> None:
-    answer = answer_to([event(2)] * (MAX_FRAMES + 1))
-    assert (answer.status, len(answer.events)) == ("protocol_violation", MAX_FRAMES)
-    assert answer.detail == f"the answer did not end within {MAX_FRAMES} frames"
+def test_an_answer_without_end_is_given_up_at_the_plans_limit() -> None:
+    answer = answer_to([event(2)] * 501)
+    assert (answer.status, len(answer.events)) == ("protocol_violation", 500)
+    assert answer.detail == "the answer did not end within 500 frames"
     assert len(answer.violations) < 50
 
 
 def test_a_stray_frame_before_the_message_is_named_and_searched_for_marks() -> None:
-    conversation = Conversation(PROTOCOL, GREETED)
-    conversation.stray(json.dumps(event(2)), "before the message was sent")
+    conversation = greeted()
+    conversation.feed(json.dumps(event(2, message_id="early")))
+    conversation.send("hello", "triage")
     for frame in CLEAN:
         conversation.feed(json.dumps(frame), 0.1)
     answer = conversation.answer()
@@ -168,8 +190,9 @@ def test_a_stray_frame_before_the_message_is_named_and_searched_for_marks() -> N
 
 
 def test_the_session_id_is_that_of_the_greeting_else_of_the_events() -> None:
-    assert Conversation(PROTOCOL, GREETED).session_id == "s1"
-    conversation = Conversation(PROTOCOL)
+    assert greeted().session_id == "s1"
+    conversation = Conversation(CONTRACT)
+    conversation.send("hello", "triage")
     assert conversation.session_id == ""
     conversation.feed(json.dumps(CLEAN[0]), 0.1)
     assert conversation.session_id == "s1"
@@ -188,3 +211,91 @@ def test_a_token_in_a_frame_is_in_no_part_of_the_answer() -> None:
     answer = answer_to(frames)
     assert "eyJ" not in repr(answer)
     assert answer.detail == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("frame", "found"), [("hi", "no JSON object"), ('{"type": "error"}', "error"), ("{}", "None")]
+)
+def test_a_session_that_does_not_begin_with_the_greeting_is_a_protocol_violation(
+    frame: str, found: str
+) -> None:
+    with pytest.raises(ProtocolViolation) as violation:
+        Conversation(CONTRACT).begin(frame)
+    assert str(violation.value) == f"/ws began with {found} instead of connection_ready"
+
+
+def test_a_conversation_says_what_may_come_next() -> None:
+    conversation = greeted()
+    assert conversation.expected == ()
+    conversation.send("hello", "triage")
+    expected = [conversation.expected]
+    for frame in CLEAN:
+        conversation.feed(json.dumps(frame))
+        expected.append(conversation.expected)
+    assert expected == [*((name,) for name in PROTOCOL.events), ()]
+
+
+def run(number: int, **changes: Any) -> list[str]:
+    """Return the frames of the `number`-th clean answer of a session."""
+    own = {"run_id": f"r{number}", "thread_id": "t"}
+    return [
+        json.dumps(event(place, message_id=f"{number}-{place}", **own) | changes) for place in range(1, 6)
+    ]
+
+
+def answers(*turns: list[str]) -> list[Answer]:
+    """Send one message for each turn and feed the frames that come until the next."""
+    conversation, found = greeted(), []
+    for frames in turns:
+        conversation.send("hello", "triage")
+        for frame in frames:
+            conversation.feed(frame, 0.1)
+        found.append(conversation.answer("answer_timeout", "too long"))
+    return found
+
+
+def test_an_event_of_an_earlier_answer_came_late_and_is_not_taken_for_the_new_one() -> None:
+    first, second = answers(run(1)[:4], [run(1)[4], *run(2)])
+    assert (first.status, first.violations) == ("answer_timeout", ("agent_completed is missing",))
+    assert (second.status, len(second.events)) == ("answered", 5)
+    assert second.violations == ("agent_completed came late: it belongs to an earlier answer",)
+
+
+def test_a_second_answer_to_one_message_is_named_event_by_event() -> None:
+    (answer,) = answers([*run(1), *run(2)])
+    assert answer.status == "answered"
+    assert answer.violations[0] == "agent_started came after the end of the answer, in a second answer"
+    assert len(answer.violations) == 5
+
+
+def test_a_message_id_is_unique_in_the_whole_session_and_not_only_in_its_answer() -> None:
+    again = json.dumps(event(3, message_id="1-3", run_id="r2", thread_id="t"))
+    _, second = answers(run(1), [*run(2)[:2], again, *run(2)[3:]])
+    assert second.violations == ("message_id of tool_executing was used before",)
+
+
+def test_what_bears_another_users_or_sessions_id_is_foreign() -> None:
+    mine = run(1)
+    stray = event(2, message_id="x", run_id="r1", thread_id="t", user_id="u2", session_id="s2", sequence=2)
+    (answer,) = answers([mine[0], json.dumps(stray), *mine[2:]])
+    assert answer.foreign_ids == ("u2", "s2")
+    assert answer.violations == (
+        "user_id of agent_thinking differs from the one before",
+        "session_id of agent_thinking differs from the one before",
+    )
+
+
+def test_the_agent_that_answers_is_the_one_that_the_events_name() -> None:
+    frames = run(1)
+    assert answers(frames)[0].agent == ""
+    frames[0] = json.dumps(event(1, run_id="r1", thread_id="t", data={"agent": "data"}))
+    assert answers(frames)[0].agent == "data"
+
+
+def test_a_greeting_tells_user_session_and_revision_wherever_the_plan_says() -> None:
+    plain = Conversation(CONTRACT)
+    plain.begin(json.dumps({"type": "connection_ready", "user_id": "u", "revision": "r-2"}))
+    assert (plain.user_id, plain.session_id, plain.revision) == ("u", "", "r-2")
+    nowhere = Conversation(Contract(protocol=Protocol(revision_field=None)))
+    nowhere.begin(json.dumps({"type": "connection_ready", "data": {"revision": "r-2", "session_id": 7}}))
+    assert (nowhere.session_id, nowhere.revision) == ("7", "")

@@ -98,8 +98,9 @@ def test_a_service_that_stops_answering_costs_one_time_limit_a_probe_and_the_res
     assert (golden.value, golden.samples, golden.missing) == (1, 1, 1)
     assert (factory.value, factory.samples, factory.missing) == (3, 3, 6)
     assert {each.agent for each in sessions if each.probe == "factory"} == {"triage", "data", "reporting"}
-    assert golden.note == (
-        "golden-path session 0 (triage): answer timeout: the final event did not come within 1 s"
+    assert golden.note.startswith(
+        "golden-path session 0 (triage): answer timeout: the final event did not come within 1 s; "
+        "the last event was agent_thinking at 0."
     )
     assert measured["events.violations"].value == 10
     assert measured["session.conflicts"].value == measured["isolation.leaks"].value == 0
