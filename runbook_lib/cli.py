@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from runbook_lib import __version__
-from runbook_lib.errors import PlanError, RunbookError
+from runbook_lib.errors import MissingEvidence, PlanError, RunbookError
 from runbook_lib.places import NOTEBOOKS, find_file, project_root
 from runbook_lib.terminal import (
     ProgressLines,
@@ -93,6 +94,36 @@ def status(run: RunArgument) -> None:
     from runbook_lib.run import open_run
 
     show_status(open_run(find_file(run)))
+
+
+@app.command()
+def logs(
+    run: RunArgument,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Show what both revisions log from now on, until Ctrl-C.")
+    ] = False,
+    severity: Annotated[
+        str, typer.Option(metavar="LEAST", help="Show this severity and above, e.g. WARNING.")
+    ] = "DEFAULT",
+) -> None:
+    """Print the log lines that a run has read, or follow its two revisions live."""
+    from runbook_lib.evidence_logs import SEVERITIES
+    from runbook_lib.run import open_run
+    from runbook_lib.terminal_logs import show_entries, show_news
+
+    if severity not in SEVERITIES:
+        raise PlanError(f"{severity!r} is no severity", field="--severity", allowed=SEVERITIES)
+    found = open_run(find_file(run))
+    roles = found.roles()
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt), found.follow_logs() as live:
+            for news in live:
+                show_news(news, roles, severity)
+        return
+    entries = found.entries()
+    if entries is None:
+        raise MissingEvidence(f"{run} has read no log entries yet: run 02_logs, or use --follow")
+    show_entries(entries, roles, severity)
 
 
 @app.command()

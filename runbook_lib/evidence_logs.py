@@ -7,6 +7,10 @@ from typing import Literal
 
 from runbook_lib.evidence import Record, Role, StepEvidence
 
+SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
+"""From the least to the gravest."""
+SEVERE = SEVERITIES[SEVERITIES.index("ERROR") :]
+
 
 class LogFinding(Record):
     """One log line worth a person's time."""

@@ -86,6 +86,49 @@ class LogUsage:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class LogNews:
+    """What came while a log was followed.
+
+    Attributes:
+        entries: One row per entry, columns as in `Logs.read`, in the order of their time.
+        suppressed: Why the API left entries out since the news before, e.g. `rate_limit`, to how many.
+        missed_s: Seconds without a stream before these entries; what was logged in them is not here.
+    """
+
+    entries: pd.DataFrame
+    suppressed: Mapping[str, int]
+    missed_s: float = 0.0
+
+
+class LogTail(Protocol):
+    """A live log: a context manager, and inside it an iterator of `LogNews` that waits for the next.
+
+        with logs.follow(["chat-00002-abc"]) as live:
+            for news in live:
+                show(news.entries)
+
+    The loop ends after `close`, which any thread may call; at the end of the `with` block it is closed too.
+    Only the news at hand are in memory: whoever reads too slowly has entries left out and counted.
+    """
+
+    def __iter__(self) -> Iterator[LogNews]:
+        """Yield news as they come.
+
+        Raises:
+            CloudError: If the stream cannot be opened, or not again after it broke.
+        """
+        ...
+
+    def __enter__(self) -> LogTail: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None:
+        """End the stream, and any loop over it; safe to repeat."""
+        ...
+
+
 class Logs(Protocol):
     """Cloud Logging, for one service."""
 
@@ -101,6 +144,10 @@ class Logs(Protocol):
 
     def batches(self, query: LogQuery) -> Iterator[pa.RecordBatch]:
         """Yield the same rows a page at a time, so that any number of them needs the memory of a few."""
+        ...
+
+    def follow(self, revisions: Sequence[str], extra_filter: str = "") -> LogTail:
+        """Return the entries that these revisions log from now on, as they come; costs no read request."""
         ...
 
     def usage(self) -> LogUsage:

@@ -22,6 +22,7 @@ from runbook_lib.evidence import (
     MetricsEvidence,
     ProbesEvidence,
     PromoteEvidence,
+    Role,
     RollbackEvidence,
     Session,
     StepEvidence,
@@ -36,7 +37,7 @@ from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import load_plan
-from runbook_lib.ports import Ports
+from runbook_lib.ports import LogTail, Ports
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
 from runbook_lib.redact import redact, secrets_of
 from runbook_lib.rehearsal import FILE as SELF_TEST
@@ -45,6 +46,7 @@ from runbook_lib.report import write_reports
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
 from runbook_lib.steps.deploy import deploy
+from runbook_lib.steps.log_reading import revisions
 from runbook_lib.steps.logs import read_logs
 from runbook_lib.steps.metrics import measure
 from runbook_lib.steps.probes import observe_probes
@@ -132,6 +134,23 @@ class Run:
             return seen.evidence
 
         return self._step("run_logs", act)
+
+    def follow_logs(self) -> LogTail:
+        """Return what both revisions log from now on, as it comes; see `ports.LogTail` for its use.
+
+        Raises:
+            MissingEvidence: If the candidate was not deployed yet.
+        """
+        return self.ports.logs.follow(list(self.roles()), self.plan.logs.filter)
+
+    def roles(self) -> dict[str, Role]:
+        """Return the role of each revision, by its name."""
+        return {state.name: role for role, state in revisions(self._deployed()).items()}
+
+    def entries(self) -> pd.DataFrame | None:
+        """Return the log entries of the whole run, or of the start-ups alone where the run was not read."""
+        whole = self.folder.find_table("run_logs")
+        return self.folder.find_table("logs") if whole is None else whole
 
     def run_suites(self, show: Callable[[str], None] | None = None) -> SuitesEvidence:
         """Run the plan's suites against the candidate; `show` is told how far they are."""
@@ -241,15 +260,10 @@ class Run:
             selftest=self.folder.find_record(SELF_TEST, SelfTested),
             load=self.folder.find_table("load_sessions"),
             series=self.folder.find_table("series"),
-            entries=self._entries(),
+            entries=self.entries(),
             errors=tuple(f"{step}: {why}" for step, why in missing.items()),
             parameters=self._parameters(),
         )
-
-    def _entries(self) -> pd.DataFrame | None:
-        """Return the log entries of the whole run, or of the start-ups alone where the run was not read."""
-        whole = self.folder.find_table("run_logs")
-        return self.folder.find_table("logs") if whole is None else whole
 
     def write_reports(self) -> tuple[Path, ...]:
         """Write the report's files and the manifest over everything."""

@@ -38,7 +38,7 @@ FLOORS = {
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
     3: ("plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "judging", "live", "run", "selftest"),
-    5: ("cli", "notebook", "terminal"),
+    5: ("cli", "notebook", "terminal", "terminal_logs"),
 }
 # fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
@@ -63,6 +63,7 @@ SIDEWAYS = {
     ("headless", "run"),
     ("run", "live"),
     ("cli", "terminal"),
+    ("cli", "terminal_logs"),
 }
 ALONE = "emulator"
 NOT_OURS = (

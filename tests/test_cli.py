@@ -16,6 +16,7 @@ COMMANDS = (
     "run",
     "lint",
     "status",
+    "logs",
     "report",
     "verdict",
     "promote",

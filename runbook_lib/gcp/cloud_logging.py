@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
 import pandas as pd
 import pyarrow as pa
 from google.cloud.logging_v2.services.logging_service_v2.transports import LoggingServiceV2GrpcTransport
-from google.cloud.logging_v2.types import ListLogEntriesRequest
+from google.cloud.logging_v2.types import ListLogEntriesRequest, TailLogEntriesRequest
+from google.protobuf.duration_pb2 import Duration
 
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.gcp.log_columns import SCHEMA, as_batch
 from runbook_lib.gcp.log_order import Tidy
 from runbook_lib.gcp.log_pages import LogPages
+from runbook_lib.gcp.log_tail import CloudLogTail
 from runbook_lib.gcp.read_quota import ReadQuota
 from runbook_lib.plan import Target
 from runbook_lib.ports import LogQuery, LogUsage
 
 PAGE_SIZE = 1000
 REQUESTS_PER_MINUTE = 60
+_BUFFER_WINDOW = Duration(seconds=1)  # so late may an entry be and still take its place among the news
 
 
 class CloudLogging:
@@ -40,10 +43,10 @@ class CloudLogging:
         requests_per_minute: int = REQUESTS_PER_MINUTE,
     ) -> None:
         self._target = target
-        self._quota = ReadQuota(clock or SystemClock(), requests_per_minute)
-        self._pages = LogPages(
-            channel or LoggingServiceV2GrpcTransport().grpc_channel, target.service, self._quota
-        )
+        self._clock = clock or SystemClock()
+        self._quota = ReadQuota(self._clock, requests_per_minute)
+        self._channel = channel or LoggingServiceV2GrpcTransport().grpc_channel
+        self._pages = LogPages(self._channel, target.service, self._quota)
         self._repeated = 0
 
     def read(self, query: LogQuery) -> pd.DataFrame:
@@ -64,6 +67,15 @@ class CloudLogging:
                 break
         self._repeated += tidy.repeated
 
+    def follow(self, revisions: Sequence[str], extra_filter: str = "") -> CloudLogTail:
+        """Return the entries that these revisions log from now on, as they come."""
+        request = TailLogEntriesRequest.pb()(
+            resource_names=[f"projects/{self._target.project}"],
+            filter=_all_of(*self._service(*revisions), extra_filter),
+            buffer_window=_BUFFER_WINDOW,
+        )
+        return CloudLogTail(self._channel, request, self._target.service, self._clock)
+
     def usage(self) -> LogUsage:
         """Return what reading has cost since this was made."""
         return LogUsage(requests=self._quota.requests, waited_s=self._quota.waited_s, repeated=self._repeated)
@@ -77,15 +89,26 @@ class CloudLogging:
         )
 
     def _filter(self, query: LogQuery) -> str:
-        parts = [
+        return _all_of(
+            *self._service(query.revision),
+            f"timestamp>={_quoted(query.start.isoformat())}",
+            f"timestamp<{_quoted(query.end.isoformat())}",
+            query.extra_filter,
+        )
+
+    def _service(self, *revisions: str) -> tuple[str, ...]:
+        names = " OR ".join(map(_quoted, revisions))
+        return (
             'resource.type="cloud_run_revision"',
             f"resource.labels.service_name={_quoted(self._target.service)}",
             f"resource.labels.location={_quoted(self._target.region)}",
-            f"resource.labels.revision_name={_quoted(query.revision)}",
-            f"timestamp>={_quoted(query.start.isoformat())}",
-            f"timestamp<{_quoted(query.end.isoformat())}",
-        ]
-        return " AND ".join(parts + ([f"({query.extra_filter})"] if query.extra_filter else []))
+            f"resource.labels.revision_name=({names})",
+        )
+
+
+def _all_of(*conditions: str) -> str:
+    *ours, extra = conditions
+    return " AND ".join([*ours, *([f"({extra})"] if extra else [])])
 
 
 def _quoted(text: str) -> str:

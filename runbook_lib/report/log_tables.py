@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from runbook_lib.evidence_logs import LogsEvidence, LogTemplate, RequestStatistics
+from runbook_lib.evidence_logs import SEVERITIES, LogsEvidence, LogTemplate, RequestStatistics
 from runbook_lib.report import text
-from runbook_lib.report.tables import SEVERITIES, table_of
+from runbook_lib.report.tables import table_of
 
 
 def novelty(logs: LogsEvidence | None) -> pd.DataFrame:

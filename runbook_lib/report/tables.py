@@ -10,7 +10,7 @@ import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import DeployEvidence, Role, Session, StepEvidence, TrafficShare
-from runbook_lib.evidence_logs import LogFinding, LogsEvidence
+from runbook_lib.evidence_logs import SEVERITIES, LogFinding, LogsEvidence
 from runbook_lib.evidence_suites import SuiteResult
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import suite_tables, text
@@ -18,7 +18,6 @@ from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")
-SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 _RULE = "border-bottom:1px solid rgba(128,128,128,.35);"
 _CELL = f"text-align:left;vertical-align:top;padding:.35em .8em .35em 0;{_RULE}"
 _HEAD = _CELL + "font-weight:600;"

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from runbook_lib.evidence_logs import LogTemplate, TemplateChange
-from runbook_lib.steps.log_reading import SEVERE, shortened
+from runbook_lib.evidence_logs import SEVERE, SEVERITIES, LogTemplate, TemplateChange
+from runbook_lib.steps.log_reading import shortened
 from runbook_lib.steps.log_templates import stack_of, templates
 
 _MOST = 200
 _ORDER: tuple[TemplateChange, ...] = ("new", "grown", "gone", "same", "known")
-_SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", *SEVERE)
 _ALPHA = 0.01
 
 
@@ -88,7 +87,7 @@ def chance_of(hits: int, tries: int, ratio: float) -> float:
 
 
 def _gravity(severity: str) -> int:
-    return _SEVERITIES.index(severity) if severity in _SEVERITIES else 0
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 
 
 def _rank(each: LogTemplate) -> tuple[int, int, int, str]:

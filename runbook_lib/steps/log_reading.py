@@ -10,11 +10,10 @@ from typing import get_args
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, RevisionState, Role, Window
-from runbook_lib.evidence_logs import LogFinding
+from runbook_lib.evidence_logs import SEVERE, LogFinding
 from runbook_lib.plan import Plan
 from runbook_lib.ports import LogQuery, LogUsage, Ports
 
-SEVERE = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 ROLES: tuple[Role, ...] = get_args(Role)
 COLUMNS = (
     "time", "severity", "revision", "log", "message", "stack", "status", "latency_s", "user_agent", "trace",
