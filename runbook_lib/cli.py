@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,6 +39,10 @@ app = typer.Typer(
 SELF_TEST_PLAN = f"{NOTEBOOKS}/plans/selftest.yaml"
 PlanArgument = Annotated[str, typer.Argument(metavar="PLAN", help="Plan file (YAML).")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Run folder, e.g. outputs/20261123-….")]
+Reason = Annotated[str, typer.Option(metavar="WHY", help="Recorded in the run's ledger.")]
+DecidedAct = Annotated[
+    Literal["deploy", "promote"] | None, typer.Option("--act", help="What is decided; else what comes next.")
+]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(
     plan: PlanArgument,
     parameter: Parameters = None,
+    approve: Annotated[
+        str,
+        typer.Option(metavar="REASON", help="Approve the deployment, where the plan asks for an approval."),
+    ] = "",
 ) -> None:
     """Run all notebooks of a validation without anybody watching, and end with the verdict."""
     from runbook_lib.headless import run_notebooks
@@ -69,6 +77,8 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as Ctrl-C does
     root = project_root()
     begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
+    if approve:
+        begun.decide("deploy", approved=True, reason=approve)
     show_start(begun)
     with ProgressLines(begun.folder.path) as watch:
         code = run_notebooks(begun, watch, root / NOTEBOOKS)
@@ -143,6 +153,7 @@ def verdict(
     ] = "",
 ) -> None:
     """Judge a run's evidence again; needs no cloud."""
+    from runbook_lib.decisions import is_held_back
     from runbook_lib.judging import exit_code
     from runbook_lib.run import open_run
 
@@ -151,7 +162,28 @@ def verdict(
     if not plan:
         found.write_reports()
     show_verdict(found, judged)
-    raise typer.Exit(exit_code(judged))
+    raise typer.Exit(exit_code(judged, held_back=is_held_back(found.folder.ledger())))
+
+
+@app.command()
+def approve(run: RunArgument, reason: Reason, act: DecidedAct = None) -> None:
+    """Approve what a run waits for, where its plan asks for that; your name and the reason are recorded."""
+    _decide(run, reason, act, approved=True)
+
+
+@app.command()
+def reject(run: RunArgument, reason: Reason, act: DecidedAct = None) -> None:
+    """Reject what a run waits for; recorded with your name and the reason."""
+    _decide(run, reason, act, approved=False)
+
+
+def _decide(run: str, reason: str, act: Literal["deploy", "promote"] | None, *, approved: bool) -> None:
+    from runbook_lib.run import open_run
+
+    found = open_run(find_file(run))
+    decided = act or found.awaited()
+    found.decide(decided, approved=approved, reason=reason)
+    say(f"{'approved' if approved else 'rejected'}: {decided} of {found.folder.run_id}")
 
 
 @app.command()
@@ -160,15 +192,16 @@ def promote(
     override: Annotated[
         str, typer.Option(metavar="REASON", help="Promote against the verdict; the reason is recorded.")
     ] = "",
+    to: Annotated[int, typer.Option(metavar="PERCENT", help="Stop at this step of the plan.")] = 100,
 ) -> None:
     """Move the traffic to a run's candidate, step by step, looking at it after each."""
     from runbook_lib.run import open_run
 
     found = open_run(find_file(run))
-    done = found.promote(override)
+    done = found.promote(override, to)
     found.write_reports()
     say(f"{done.candidate} serves {done.percent} % of the traffic")
-    raise typer.Exit(0 if done.complete else 20)
+    raise typer.Exit(0 if done.percent == to else 20)
 
 
 @app.command()

@@ -103,6 +103,12 @@ class RunRefused(RunbookError):
     exit_code = 2
 
 
+class NotApproved(RunRefused):
+    """The plan wants a person to approve this act, and nobody has; the text says how."""
+
+    exit_code = 10
+
+
 class AgentError(RunbookError):
     """A WebSocket session with the agent did not do what was asked."""
 

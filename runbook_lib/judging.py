@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import cast
 
+from runbook_lib.errors import NotApproved
 from runbook_lib.evidence import (
     DeployEvidence,
     MetricsEvidence,
@@ -80,9 +81,14 @@ def next_command(folder: RunFolder, plan: Plan, action: Action) -> str:
     return f"runbook {name} {plan.report.folder}/{folder.run_id}"
 
 
-def exit_code(verdict: Verdict) -> int:
-    """Return what a verdict means to a shell: a ROLLBACK outweighs what could not be seen."""
-    unseen = verdict.not_seen and verdict.action != "ROLLBACK"
+def exit_code(verdict: Verdict, *, held_back: bool = False) -> int:
+    """Return what a verdict means to a shell: a ROLLBACK outweighs what could not be seen.
+
+    Args:
+        verdict: Of the run.
+        held_back: Nothing was seen because nobody approved it, which is no failure to look.
+    """
+    unseen = verdict.not_seen and verdict.action != "ROLLBACK" and not held_back
     return COULD_NOT_LOOK if unseen else EXIT_CODES[verdict.action]
 
 
@@ -101,6 +107,8 @@ def _seen(folder: RunFolder, evidence: dict[str, StepEvidence], missing: dict[st
 def _why_unseen(folder: RunFolder, step: str, last: LedgerEntry | None) -> str:
     if last is None:
         return "was not run"
+    if last.error == NotApproved.__name__:
+        return last.detail
     if last.event == "step failed":
         return f"could not look: {last.detail}"
     if last.event == "step started":

@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 from IPython.display import display
 
 from runbook_lib.errors import PlanError
-from runbook_lib.places import find_file, project_root
+from runbook_lib.places import find_file, latest_run, project_root
 from runbook_lib.plan_file import load_plan
 from runbook_lib.report import log_tables, suite_tables, tables, text
 from runbook_lib.report.html import all_charts
 from runbook_lib.report.record import RunRecord
-from runbook_lib.run import Run, latest_run, open_run
+from runbook_lib.run import Run, open_run
 from runbook_lib.verdict import Outcome
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"

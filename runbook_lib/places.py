@@ -37,3 +37,8 @@ def find_file(name: str) -> Path:
     if found is None:
         raise PlanError(f"no such file or folder: {name} (looked here, in {root} and in its {NOTEBOOKS})")
     return found
+
+
+def latest_run(root: Path) -> Path | None:
+    """Return the newest run folder below `root`, by its name, or None."""
+    return max((path.parent for path in root.glob("*/plan.yaml")), default=None)

@@ -110,6 +110,9 @@ class Rollout(Section):
     baseline_tag: Name = "baseline"
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (10, 50, 100)
     """Percentages that `runbook promote` goes through; health is probed after each."""
+    approval: Literal["none", "required"] = "none"
+    """`required`: nothing is deployed or promoted before a person approved it, with a reason.
+    A rollback never waits for that."""
     on_rollback: Literal["automatic", "ask", "never"] = "ask"
     """Whether a ROLLBACK verdict is carried out by the run itself."""
     rollback_command: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from runbook_lib import gcp
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.commands import LocalCommands
+from runbook_lib.decisions import Act, is_held_back, require_approval, who_decides
 from runbook_lib.errors import CorruptEvidence, PlanError, RunbookError, RunRefused
 from runbook_lib.evidence import (
     DeployEvidence,
@@ -111,8 +112,17 @@ class Run:
         )
 
     def deploy(self) -> DeployEvidence:
-        """Deploy the candidate beside the baseline."""
-        return self._step("deploy", lambda: deploy(self.plan, self.ports))
+        """Deploy the candidate beside the baseline.
+
+        Raises:
+            NotApproved: If the plan wants an approval, and there is none.
+        """
+
+        def act() -> DeployEvidence:
+            self._require_approval("deploy")
+            return deploy(self.plan, self.ports)
+
+        return self._step("deploy", act)
 
     def read_logs(self) -> LogsEvidence:
         """Read both revisions' start-up logs."""
@@ -221,22 +231,40 @@ class Run:
             self.folder.write_record("verdict.json", verdict.model_copy(update=now))
         return done
 
-    def promote(self, override: str = "") -> PromoteEvidence:
+    def decide(self, act: Act, *, approved: bool, reason: str) -> None:
+        """Record what a person has decided on an act, and why.
+
+        Raises:
+            PlanError: If there is no reason.
+        """
+        if not reason.strip():
+            raise PlanError("a decision needs a reason, for those who read the ledger later", field="reason")
+        event: Event = "approved" if approved else "rejected"
+        self.note(event, step=act, detail=reason.strip(), who=who_decides(os.environ))
+
+    def awaited(self) -> Act:
+        """Return what would have to be approved next."""
+        return "deploy" if "deploy" in unseen(self.folder) else "promote"
+
+    def promote(self, override: str = "", up_to: int = 100) -> PromoteEvidence:
         """Move the traffic to the candidate.
 
         Args:
             override: Why it is promoted against the verdict; recorded in the ledger.
+            up_to: Percentage to stop at, one of the plan's steps.
 
         Raises:
             RunRefused: If the verdict is not PROCEED_TO_PRODUCTION and there is no override.
+            NotApproved: If the plan wants an approval, and there is none.
         """
+        self._require_approval("promote")
         verdict = self.verdict()
         action = verdict.action if verdict else "no verdict"
         if action != "PROCEED_TO_PRODUCTION" and not override:
             raise RunRefused(f"the verdict is {action}: promoting needs --override with a reason")
         if override:
             self.note("act intended", step="promote", detail=f"promote against {action}: {override}")
-        return self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports))
+        return self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports, up_to))
 
     def verdict(self) -> Verdict | None:
         """Return the run's verdict, or None before it was judged."""
@@ -245,7 +273,9 @@ class Run:
     def exit_code(self) -> int:
         """Return what the run means to a shell."""
         verdict = self.verdict()
-        return exit_code(verdict) if verdict else COULD_NOT_LOOK
+        if verdict is None:
+            return COULD_NOT_LOOK
+        return exit_code(verdict, held_back=is_held_back(self.folder.ledger()))
 
     def record(self) -> RunRecord:
         """Return everything that the report is made of."""
@@ -272,7 +302,14 @@ class Run:
         return files
 
     def note(
-        self, event: Event, *, step: str = "", detail: str = "", error: str = "", exit_code: int | None = None
+        self,
+        event: Event,
+        *,
+        step: str = "",
+        detail: str = "",
+        error: str = "",
+        exit_code: int | None = None,
+        who: str = "",
     ) -> None:
         """Append a line to the ledger, redacted."""
         self.folder.record(
@@ -283,8 +320,13 @@ class Run:
                 detail=redact(detail, self._secrets),
                 error=error,
                 exit_code=exit_code,
+                who=redact(who, self._secrets),
             )
         )
+
+    def _require_approval(self, act: Act) -> None:
+        run = f"{self.plan.report.folder}/{self.folder.run_id}"
+        require_approval(self.plan, run, act, self.folder.ledger())
 
     def _take_self_test_along(self, outputs: Path) -> None:
         """Copy the last rehearsal into the record; one that cannot be read is no reason not to run."""
@@ -347,11 +389,6 @@ def open_run(path: Path) -> Run:
     if not path.is_dir():
         raise PlanError(f"no such run folder: {path}", field="run")
     return Run(RunFolder.open(path))
-
-
-def latest_run(root: Path) -> Path | None:
-    """Return the newest run folder below `root`, by its name, or None."""
-    return max((path.parent for path in root.glob("*/plan.yaml")), default=None)
 
 
 def _exit_code_of(error: BaseException) -> int:

@@ -27,8 +27,9 @@ R = TypeVar("R", bound=BaseModel)
 _ENDPOINTS = "endpoints.json"
 
 Event = Literal[
-    "run started", "step started", "step done", "step failed", "act intended", "act done", "run ended"
-]
+    "run started", "step started", "step done", "step failed", "act intended", "act done", "run ended",
+    "approved", "rejected",
+]  # fmt: skip
 
 
 class LedgerEntry(Record):
@@ -39,6 +40,7 @@ class LedgerEntry(Record):
         detail: What is about to be done, what came of it, or the error's text.
         error: Name of the error's class, for `step failed`.
         exit_code: What the error means to a shell, for `step failed`; the run's own for `run ended`.
+        who: Who decided, for `approved` and `rejected`; `detail` is the reason then, `step` what it is about.
     """
 
     time: datetime
@@ -47,6 +49,7 @@ class LedgerEntry(Record):
     detail: str = ""
     error: str = ""
     exit_code: int | None = None
+    who: str = ""
 
 
 class RunFolder:

@@ -36,7 +36,7 @@ FLOORS = {
         "verdict",
     ),
     2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
-    3: ("plan_notes", "plan_reference", "recorded", "report"),
+    3: ("decisions", "plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "judging", "live", "run", "selftest"),
     5: ("cli", "notebook", "terminal", "terminal_logs"),
 }

@@ -19,6 +19,8 @@ COMMANDS = (
     "logs",
     "report",
     "verdict",
+    "approve",
+    "reject",
     "promote",
     "rollback",
     "selftest",

@@ -10,17 +10,26 @@ from runbook_lib.steps.reprobe import Reprobe, reprobe
 from runbook_lib.steps.traffic import all_on, refuse_strangers, split
 
 
-def promote(plan: Plan, deployed: DeployEvidence, ports: Ports) -> PromoteEvidence:
+def promote(plan: Plan, deployed: DeployEvidence, ports: Ports, up_to: int = 100) -> PromoteEvidence:
     """Go through the plan's steps; at the first sign of trouble all traffic goes back to the baseline.
 
+    Args:
+        plan: Its steps.
+        deployed: Both revisions.
+        ports: The world.
+        up_to: The step to stop at, a percentage.
+
     Raises:
-        RunRefused: If the candidate is not ready, or traffic is on a revision that this run does not know.
+        RunRefused: If the candidate is not ready, if traffic is on a revision that this run does not know, or
+            if `up_to` is none of the plan's steps.
         CloudError: If the service cannot be read or changed.
     """
     start = ports.clock.now()
     candidate, baseline = _names(deployed)
+    if up_to not in plan.rollout.steps:
+        raise RunRefused(f"{up_to} % is no step of the plan: rollout.steps has {_listed(plan.rollout.steps)}")
     percent, seen = 0, Reprobe(polls=(), sessions=())
-    for percent in _steps_left(plan, candidate, ports.cloud_run.service()):
+    for percent in _steps_left(plan, candidate, ports.cloud_run.service(), up_to):
         service = ports.cloud_run.service()
         refuse_strangers(service, (candidate, baseline))
         service = ports.cloud_run.set_traffic(split(candidate, baseline, percent, service, plan.rollout))
@@ -44,10 +53,14 @@ def promote(plan: Plan, deployed: DeployEvidence, ports: Ports) -> PromoteEviden
     )
 
 
-def _steps_left(plan: Plan, candidate: str, service: ServiceState) -> tuple[int, ...]:
+def _steps_left(plan: Plan, candidate: str, service: ServiceState, up_to: int) -> tuple[int, ...]:
     """Return the steps above what the candidate serves already; the last one is always looked at."""
     served = sum(share.percent for share in service.traffic if share.revision == candidate)
-    return tuple(step for step in plan.rollout.steps if step > served or step == 100)
+    return tuple(step for step in plan.rollout.steps if served < step <= up_to or step == up_to)
+
+
+def _listed(steps: tuple[int, ...]) -> str:
+    return ", ".join(map(str, steps))
 
 
 def _names(deployed: DeployEvidence) -> tuple[str, str]:
