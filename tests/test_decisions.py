@@ -46,7 +46,7 @@ def test_who_approved_when_and_why_is_in_the_ledger_and_it_serves_once(run: Run,
     (entry,) = [entry for entry in run.folder.ledger() if entry.event == "approved"]
     assert (entry.step, entry.who, entry.detail) == ("deploy", "ada", "looks fine")
     assert run.deploy().candidate is not None
-    with pytest.raises(NotApproved, match="^waits for an approval: "):
+    with pytest.raises(NotApproved, match=r"^waits for an approval: "):
         run.deploy()
     assert len(staging.cloud.run.revisions()) == 2
 
