@@ -58,10 +58,18 @@ class WebSocketSession:
 
     async def close(self) -> None:
         """Close it; never raises."""
+        if self._complaint():  # it was told why already, and need not agree
+            return self._socket.transport.abort()
         with suppress(TimeoutError, OSError, ConnectionClosed):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._socket.close()
-        self._socket.transport.abort()  # whatever the server still wants
+        return self._socket.transport.abort()  # whatever the server still wants
+
+    def _complaint(self) -> str:
+        """Return what was wrong with a frame that websockets could not read; empty if it could read all."""
+        sent = self._socket.protocol.close_sent
+        ours = sent is not None and sent.code in _OUR_COMPLAINTS and not self._socket.protocol.close_rcvd
+        return f"a frame could not be read: {sent}" if ours else ""
 
     async def _exchange(
         self, message: str, enough: Callable[[], bool] = lambda: False
@@ -70,6 +78,8 @@ class WebSocketSession:
             async with asyncio.timeout(self._answer_timeout_s):
                 await self._converse(message, enough)
         except TimeoutError:
+            if complaint := self._complaint():
+                return "protocol_violation", complaint
             return "answer_timeout", f"the final event did not come within {self._answer_timeout_s:g} s"
         except ConnectionClosed as closed:
             return _reading(closed)

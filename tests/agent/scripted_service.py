@@ -8,16 +8,19 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
+from engines import Engine
 
 from runbook_lib.agent.client import AgentClient
-from runbook_lib.plan import Probes, Protocol
+from runbook_lib.plan import Probes
+from runbook_lib.plan import Protocol as ChatProtocol
+from runbook_lib.ports import Agents
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJlLW9mLXRoZS10ZXN0LXRva2Vu"  # noqa: S105
 SUBPROTOCOL = "jwt." + base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
-EVENTS = Protocol().events
+EVENTS = ChatProtocol().events
 PATIENCE_S = 10.0  # for things that must happen; never waited out when they do
 
 
@@ -122,7 +125,20 @@ async def raw_server(
         server.close()
 
 
-def client(environment: dict[str, str] | None = None, **probes: Any) -> AgentClient:
-    """Return the client under test, with short time limits."""
+class Maker(Protocol):
+    """Makes a client, for the plan's `probes`."""
+
+    def __call__(self, environment: dict[str, str] | None = None, **probes: Any) -> Agents:
+        """Return it; the time limits are short unless `probes` says otherwise."""
+        ...
+
+
+def agents_of(engine: Engine, environment: dict[str, str] | None = None, **probes: Any) -> Agents:
+    """Return a client of one engine, with short time limits."""
     limits = {"connect_timeout_s": 5.0, "answer_timeout_s": 5.0}
-    return AgentClient(Probes(**(limits | probes)), "runbook/20261123-test", environment or {})
+    return engine(Probes(**(limits | probes)), "runbook/20261123-test", environment or {})
+
+
+def client(environment: dict[str, str] | None = None, **probes: Any) -> Agents:
+    """Return a client of the default engine, with short time limits."""
+    return agents_of(AgentClient, environment, **probes)

@@ -18,9 +18,9 @@ from scripted_service import (
     PATIENCE_S,
     SUBPROTOCOL,
     TOKEN,
+    Maker,
     ScriptedService,
     answer,
-    client,
     greet,
     raw_server,
 )
@@ -31,7 +31,7 @@ from runbook_lib.ports import Answer
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
 
 
-async def chat_once(service: ScriptedService, **probes: Any) -> Answer:
+async def chat_once(client: Maker, service: ScriptedService, **probes: Any) -> Answer:
     """Log in, connect, say `hello`, close; none of it may hang."""
     async with asyncio.timeout(PATIENCE_S):
         agents = client(**probes)
@@ -42,18 +42,20 @@ async def chat_once(service: ScriptedService, **probes: Any) -> Answer:
             await session.close()
 
 
-async def test_a_session_logs_in_connects_and_is_answered() -> None:
+async def test_a_session_logs_in_connects_and_is_answered(client: Maker) -> None:
     async with ScriptedService().serving() as service:
-        answered = await chat_once(service)
+        answered = await chat_once(client, service)
     assert (answered.status, answered.violations, answered.detail) == ("answered", (), "")
     assert [event.type for event in answered.events] == list(EVENTS)
     assert "hello" in answered.text
     assert service.bodies == [{"user": "probe-1@example.test"}]
 
 
-async def test_every_request_says_which_run_it_comes_from_and_the_socket_offers_no_compression() -> None:
+async def test_every_request_says_which_run_it_comes_from_and_the_socket_offers_no_compression(
+    client: Maker,
+) -> None:
     async with ScriptedService().serving() as service:
-        await chat_once(service)
+        await chat_once(client, service)
         await client().get(service.url, "/api/200", TOKEN)
     assert [(path, headers["User-Agent"]) for path, headers in service.requests] == [
         ("/auth/login", "runbook/20261123-test"),
@@ -66,7 +68,7 @@ async def test_every_request_says_which_run_it_comes_from_and_the_socket_offers_
     assert service.requests[2][1]["Authorization"] == f"Bearer {TOKEN}"
 
 
-async def test_a_plan_may_send_the_token_in_a_header_and_want_no_greeting() -> None:
+async def test_a_plan_may_send_the_token_in_a_header_and_want_no_greeting(client: Maker) -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         asked = await socket.receive_json()
         await answer(socket, asked["q"][0])
@@ -74,13 +76,13 @@ async def test_a_plan_may_send_the_token_in_a_header_and_want_no_greeting() -> N
     protocol = {"subprotocols": (), "headers": {"X-Auth": "T {token}"}, "greeting": None}
     protocol |= {"message": {"q": ["{content}"]}}
     async with ScriptedService(talk=talk).serving() as service:
-        answered = await chat_once(service, protocol=protocol)
+        answered = await chat_once(client, service, protocol=protocol)
     assert answered.status == "answered"
     assert service.requests[1][1]["X-Auth"] == f"T {TOKEN}"
     assert "Sec-WebSocket-Protocol" not in service.requests[1][1]
 
 
-async def test_several_messages_go_over_one_session() -> None:
+async def test_several_messages_go_over_one_session(client: Maker) -> None:
     async with ScriptedService().serving() as service:
         session = await client().connect(service.url, TOKEN)
         answers = [await session.chat(f"hello-{turn}", "triage") for turn in range(3)]
@@ -89,7 +91,7 @@ async def test_several_messages_go_over_one_session() -> None:
     assert session.session_id == "s1"
 
 
-async def test_the_password_of_the_plan_is_sent_and_its_absence_is_a_plan_error() -> None:
+async def test_the_password_of_the_plan_is_sent_and_its_absence_is_a_plan_error(client: Maker) -> None:
     auth = {"password_env": "STAGING_PASSWORD"}
     async with ScriptedService().serving() as service:
         await client({"STAGING_PASSWORD": "correct horse"}, auth=auth).login(service.url, "a@example.org")
@@ -102,13 +104,13 @@ async def test_the_password_of_the_plan_is_sent_and_its_absence_is_a_plan_error(
     )
 
 
-async def test_proxy_variables_do_not_interfere(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxy_variables_do_not_interfere(client: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     async with ScriptedService().serving() as service:
-        assert (await chat_once(service)).status == "answered"
+        assert (await chat_once(client, service)).status == "answered"
 
 
 REFUSALS: dict[str, tuple[ScriptedService, str]] = {
@@ -136,7 +138,9 @@ REFUSALS: dict[str, tuple[ScriptedService, str]] = {
 
 
 @pytest.mark.parametrize(("service", "text"), REFUSALS.values(), ids=REFUSALS)
-async def test_a_refused_handshake_says_how_and_never_the_token(service: ScriptedService, text: str) -> None:
+async def test_a_refused_handshake_says_how_and_never_the_token(
+    client: Maker, service: ScriptedService, text: str
+) -> None:
     async with service.serving():
         with pytest.raises(HandshakeRejected) as refusal:
             await client().connect(service.url, TOKEN)
@@ -158,7 +162,7 @@ async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @pytest.mark.parametrize("script", [_garbage, _close])
-async def test_a_server_that_speaks_no_http_is_a_rejection(script: Any) -> None:
+async def test_a_server_that_speaks_no_http_is_a_rejection(client: Maker, script: Any) -> None:
     async with raw_server(script) as url, asyncio.timeout(PATIENCE_S):
         with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
             await client().connect(url, TOKEN)
@@ -169,7 +173,7 @@ async def test_a_server_that_speaks_no_http_is_a_rejection(script: Any) -> None:
     assert reply.detail
 
 
-async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more() -> None:
+async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more(client: Maker) -> None:
     async with raw_server(_silence) as url, asyncio.timeout(PATIENCE_S):
         agents = client(connect_timeout_s=0.2)
         with pytest.raises(TurnTimeout) as late:
@@ -182,7 +186,7 @@ async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more() ->
     assert (reply.status, reply.detail) == (None, "no answer within 0.2 s")
 
 
-async def test_a_port_where_nobody_listens_is_a_rejection() -> None:
+async def test_a_port_where_nobody_listens_is_a_rejection(client: Maker) -> None:
     async with raw_server(_silence) as url:
         pass
     with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: ConnectionRefusedError"):
@@ -193,7 +197,7 @@ UNUSABLE = "/auth/login answered 200: no usable access_token in the answer"
 TOO_LARGE = "/auth/login answered nothing: ValueError: the answer is larger than 1048576 bytes"
 
 
-async def _login_with(response: web.StreamResponse) -> str:
+async def _login_with(client: Maker, response: web.StreamResponse) -> str:
     async def login() -> web.StreamResponse:
         return response
 
@@ -214,11 +218,13 @@ async def _login_with(response: web.StreamResponse) -> str:
     ],
     ids=["refused", "no json", "empty", "unsendable", "huge"],
 )  # fmt: skip
-async def test_a_login_without_a_usable_token_is_a_rejection(response: web.Response, text: str) -> None:
-    assert await _login_with(response) == text
+async def test_a_login_without_a_usable_token_is_a_rejection(
+    client: Maker, response: web.Response, text: str
+) -> None:
+    assert await _login_with(client, response) == text
 
 
-async def _begin_with(frame: str | bytes | None) -> AgentError:
+async def _begin_with(client: Maker, frame: str | bytes | None) -> AgentError:
     async def talk(socket: web.WebSocketResponse) -> None:
         if isinstance(frame, str):
             await socket.send_str(frame)
@@ -230,23 +236,25 @@ async def _begin_with(frame: str | bytes | None) -> AgentError:
     return trouble.value
 
 
-async def test_a_session_that_begins_otherwise_than_with_the_greeting_is_a_protocol_violation() -> None:
+async def test_a_session_that_begins_otherwise_than_with_the_greeting_is_a_protocol_violation(
+    client: Maker,
+) -> None:
     for frame, found in (("hi", "no JSON object"), ('{"type": "error"}', "error")):
-        trouble = await _begin_with(frame)
+        trouble = await _begin_with(client, frame)
         assert isinstance(trouble, ProtocolViolation)
         assert str(trouble) == f"/ws began with {found} instead of connection_ready"
 
 
-async def test_a_session_that_is_lost_before_the_greeting_is_a_rejection() -> None:
+async def test_a_session_that_is_lost_before_the_greeting_is_a_rejection(client: Maker) -> None:
     for frame, how in ((None, "received 1000"), (json.dumps({"type": "x" * 2_000_000}), "sent 1009")):
-        trouble = await _begin_with(frame)
+        trouble = await _begin_with(client, frame)
         assert isinstance(trouble, HandshakeRejected)
         assert str(trouble).startswith(
             f"/ws answered 101: lost the connection before connection_ready: {how}"
         )
 
 
-async def test_a_greeting_that_never_comes_is_a_time_out() -> None:
+async def test_a_greeting_that_never_comes_is_a_time_out(client: Maker) -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await socket.receive()
 
@@ -308,28 +316,28 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("act", "status", "detail"), HOSTILE.values(), ids=HOSTILE)
 async def test_a_hostile_answer_has_a_named_outcome_and_never_hangs(
-    act: Talk, status: str, detail: str
+    client: Maker, act: Talk, status: str, detail: str
 ) -> None:
     limit_s = 0.3 if status == "answer_timeout" else 8.0
     async with after_the_message(act).serving() as service:
-        hostile = await chat_once(service, answer_timeout_s=limit_s)
+        hostile = await chat_once(client, service, answer_timeout_s=limit_s)
     assert (hostile.status, hostile.answer_s) == (status, None)
     assert hostile.detail.startswith(detail)
     assert "eyJ" not in repr(hostile)
 
 
-async def test_a_final_event_sent_twice_is_a_violation() -> None:
+async def test_a_final_event_sent_twice_is_a_violation(client: Maker) -> None:
     async def twice(socket: web.WebSocketResponse) -> None:
         await answer(socket, "hello")
         await socket.send_json({"type": "agent_completed"})
         await socket.receive()
 
     async with after_the_message(twice).serving() as service:
-        answered = await chat_once(service)
+        answered = await chat_once(client, service)
     assert answered.violations == ("agent_completed came after the end of the answer",)
 
 
-async def test_a_message_on_a_session_that_the_server_has_ended_is_told_as_closed() -> None:
+async def test_a_message_on_a_session_that_the_server_has_ended_is_told_as_closed(client: Maker) -> None:
     async with ScriptedService(talk=greet).serving() as service, asyncio.timeout(PATIENCE_S):
         session = await client().connect(service.url, TOKEN)
         assert (await session.chat("hello", "triage")).status == "closed"
@@ -337,7 +345,7 @@ async def test_a_message_on_a_session_that_the_server_has_ended_is_told_as_close
         await session.close()
 
 
-async def test_closing_a_session_that_the_server_ignores_ends_in_time() -> None:
+async def test_closing_a_session_that_the_server_ignores_ends_in_time(client: Maker) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         key = next(
             line.split(b": ")[1].strip()
@@ -361,9 +369,47 @@ async def test_closing_a_session_that_the_server_ignores_ends_in_time() -> None:
         assert time.monotonic() - began < 5
 
 
-async def test_no_log_line_holds_a_token(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_log_line_holds_a_token(client: Maker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with ScriptedService().serving() as service:
-        await chat_once(service)
+        await chat_once(client, service)
     assert "eyJ" not in caplog.text
     assert "jwt.ZXlK" not in caplog.text
+
+
+async def test_a_session_that_is_dropped_leaves_in_the_middle_of_its_answer_without_a_word(
+    client: Maker,
+) -> None:
+    left: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await greet(socket)
+        await socket.receive()
+        await socket.send_json({"type": "agent_started"})
+        left.set_result(await socket.receive())
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        session = await client(protocol={"required_fields": ()}).connect(service.url, TOKEN)
+        dropped = await session.drop("hello", "triage")
+        message = await left
+        await session.close()
+    assert (dropped.status, [event.type for event in dropped.events]) == ("closed", ["agent_started"])
+    assert dropped.detail.startswith("dropped on purpose; the last event was agent_started at 0.")
+    assert message.type is not web.WSMsgType.TEXT
+    assert (message.type, message.data) != (web.WSMsgType.CLOSE, 1000)
+
+
+async def test_a_session_may_listen_longer_for_what_should_not_come_any_more(client: Maker) -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await greet(socket)
+        await socket.receive()
+        await answer(socket, "hello")
+        await asyncio.sleep(0.15)
+        await socket.send_json({"type": "agent_thinking", "run_id": "of somebody else"})
+        await socket.receive()
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        session = await client().connect(service.url, TOKEN)
+        answered = await session.chat("hello", "triage", listen_s=0.5)
+        await session.close()
+    assert answered.violations == ("agent_thinking came after the end of the answer, in a second answer",)

@@ -1,0 +1,15 @@
+"""The engines under test."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from engines import ENGINES
+from scripted_service import Maker, agents_of
+
+
+@pytest.fixture(params=ENGINES)
+def client(request: pytest.FixtureRequest) -> Maker:
+    """What makes a client of each engine, with short time limits."""
+    return partial(agents_of, ENGINES[request.param])

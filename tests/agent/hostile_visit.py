@@ -1,0 +1,58 @@
+"""Visit every act of the hostile server with one engine, and print what became of it as JSON.
+
+Run as a process, so that its memory is its own: `python tests/agent/hostile_visit.py ENGINE '{"ACT": PORT}'`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+from engines import ENGINES
+
+from runbook_lib.errors import AgentError
+from runbook_lib.plan import Probes
+from runbook_lib.ports import Agents
+
+LIMIT_S = 1.0
+AT_ONCE = 8
+PROBES = Probes(connect_timeout_s=LIMIT_S, answer_timeout_s=LIMIT_S)
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJl"  # noqa: S105
+
+
+async def _visit(agents: Agents, url: str) -> dict[str, Any]:
+    began = time.monotonic()
+    seen = await _talk(agents, url)
+    return {**seen, "took_s": time.monotonic() - began}
+
+
+async def _talk(agents: Agents, url: str) -> dict[str, str]:
+    try:
+        session = await agents.connect(url, TOKEN)
+    except AgentError as error:
+        return {"outcome": type(error).__name__, "detail": str(error)}
+    try:
+        answer = await session.chat("hello", "triage")
+    finally:
+        await session.close()
+    return {"outcome": answer.status, "detail": answer.detail}
+
+
+async def _visit_all(engine: str, ports: dict[str, int]) -> dict[str, Any]:
+    agents, places = ENGINES[engine](PROBES, "runbook/hostile", {}), asyncio.Semaphore(AT_ONCE)
+
+    async def one(port: int) -> dict[str, Any]:
+        async with places:
+            return await _visit(agents, f"http://127.0.0.1:{port}")
+
+    seen = await asyncio.gather(*map(one, ports.values()))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"peak_mb": peak_mb, "acts": dict(zip(ports, seen, strict=True))}
+
+
+if __name__ == "__main__":
+    json.dump(asyncio.run(_visit_all(sys.argv[1], json.loads(sys.argv[2]))), sys.stdout)
