@@ -1,4 +1,4 @@
-"""The engines that carry sessions: each passes `test_agent_client.py` and `test_agent_hostile.py`."""
+"""The engines that carry sessions: each passes this folder's tests of client, handshake and hostility."""
 
 from __future__ import annotations
 
