@@ -222,10 +222,13 @@ class MetricsEvidence(StepEvidence):
     Attributes:
         valid: False where the client's own lag spoiled the latencies.
         sessions: Sessions per role.
+        latencies: Per role, how long answered sessions took from their intended start to the final event,
+            as an HdrHistogram of microseconds (base64): those of several runs can be added.
     """
 
     valid: bool = True
     sessions: dict[Role, int] = {}
+    latencies: dict[Role, str] = {}
 
 
 class RollbackEvidence(StepEvidence):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
+from runbook_lib.load_figures import LoadProgress
 from runbook_lib.report.text import clean
 from runbook_lib.steps.suites import SuiteProgress
 
@@ -42,7 +43,35 @@ class LiveSuites:
             self._tell("; ".join(fresh))
 
     def _tell(self, sentence: str) -> None:
-        with contextlib.suppress(OSError):  # nobody's verdict hangs on it
-            self._path.write_text(sentence, encoding="utf-8")
+        _write(self._path, sentence)
         if self._show:
             self._show(sentence)
+
+
+class LiveLoad:
+    """Takes the progress of a load and tells it as one sentence.
+
+    Args:
+        path: The file; gone when the load has ended.
+        show: Also told, with the figures of each revision, e.g. a cell of a notebook.
+    """
+
+    def __init__(self, path: Path, show: Callable[[LoadProgress], None] | None = None) -> None:
+        self._path, self._show = path, show
+
+    def __enter__(self) -> LiveLoad:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def __call__(self, progress: LoadProgress) -> None:
+        """Tell how the load goes, in place of what was told before."""
+        _write(self._path, progress.sentence())
+        if self._show:
+            self._show(progress)
+
+
+def _write(path: Path, sentence: str) -> None:
+    with contextlib.suppress(OSError):  # nobody's verdict hangs on it
+        path.write_text(sentence, encoding="utf-8")

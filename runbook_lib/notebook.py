@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 from IPython.display import display
 
 from runbook_lib.errors import PlanError
+from runbook_lib.load_figures import LoadProgress
 from runbook_lib.places import find_file, latest_run, project_root
 from runbook_lib.plan_file import load_plan
-from runbook_lib.report import log_tables, suite_tables, tables, text
+from runbook_lib.report import load_tables, log_tables, suite_tables, tables, text
 from runbook_lib.report.html import all_charts
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run import Run, open_run
@@ -44,6 +45,10 @@ class Shown:
 
     def _text(self) -> str:
         return "\n\n".join([self.sentence, *(part.to_string(index=False) for part in self._filled())])
+
+
+def _load_shown(progress: LoadProgress) -> Shown:
+    return Shown(sentence=progress.sentence(), parts=(load_tables.progress(progress),))
 
 
 def begin(plan: str, run_dir: str = "", **parameters: Value) -> Cockpit:
@@ -163,7 +168,8 @@ class Cockpit:
 
     def measure(self) -> Shown:
         """Load both revisions, read their series, and show what they measured."""
-        seen = self._run.measure()
+        cell = display(Shown(sentence="The load begins"), display_id=True)  # type: ignore[no-untyped-call]
+        seen = self._run.measure(lambda progress: cell.update(_load_shown(progress)))
         count = ", ".join(f"{count} on the {role}" for role, count in seen.sessions.items())
         lag = "" if seen.valid else "; the client itself lagged, so these times are rather too long"
         return Shown(sentence=f"Sessions: {count}{lag}", parts=(tables.measurements(seen),))

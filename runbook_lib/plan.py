@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from runbook_lib.catalogue import METRICS, suite_metric
 from runbook_lib.plan_criterion import Criterion, Judging
+from runbook_lib.plan_load import Load
 from runbook_lib.plan_section import (
     Environment,
     Name,
@@ -240,22 +241,6 @@ class Health(Section):
     healthy: tuple[str, ...] = ("healthy", "ok")
     sessions_field: str = "sessions.active"
     """Dotted path of the number of open sessions."""
-
-
-class Load(Section):
-    """Sessions that arrive by themselves (open model, Poisson), half of them on the baseline."""
-
-    sessions: int = Field(default=40, ge=1, le=100_000)
-    """Sessions on each revision."""
-    rate_per_s: float = Field(default=8, gt=0, le=1000)
-    """Mean arrivals a second on each revision."""
-    http_paths: tuple[str, ...] = ()
-    """Plain GET requests that each session makes with its token after its answer."""
-    min_sessions: int = Field(default=0, ge=0, le=100_000)
-    """Sessions on each revision before the load may end early, e.g. for what a leak needs to show."""
-    seed: int = 891
-    allow_hosts: tuple[str, ...] = ()
-    """Hosts other than this machine that may be loaded."""
 
 
 class Probes(Section):

@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import JsonValue
 
+from runbook_lib.arrivals import Arrival
 from runbook_lib.clock import Clock
 from runbook_lib.evidence import EventSeen, RevisionState, Role, ServiceState, Session, TrafficShare, Window
+from runbook_lib.load_figures import LoadWatch
 
 
 class CloudRun(Protocol):
@@ -247,23 +249,17 @@ class HttpReply:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadJob:
-    """Sessions to be made on candidate and baseline, in pairs, arriving by themselves (Poisson).
+    """Sessions to be made on candidate and baseline, in pairs that arrive by themselves.
 
     Attributes:
         urls: Base URL of each role that is loaded.
-        sessions: Sessions for each role.
-        first: Number of the first one; a batch goes on where the last one ended.
-        rate_per_s: Mean arrivals a second for each role.
+        arrivals: When each pair is meant to start, in order.
         http_paths: GET requests that each session makes after its answer.
-        seed: Seed of the arrival times.
     """
 
     urls: dict[Role, str]
-    sessions: int
-    first: int = 0
-    rate_per_s: float
-    http_paths: tuple[str, ...]
-    seed: int
+    arrivals: tuple[Arrival, ...]
+    http_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,8 +305,12 @@ class Agents(Protocol):
         """Make one GET request; what goes wrong is told in the reply, not raised."""
         ...
 
-    async def load(self, job: LoadJob) -> tuple[Session, ...]:
-        """Make all sessions of `job` and return one record each, in order of their intended start."""
+    async def load(self, job: LoadJob, watch: LoadWatch = lambda _: None) -> tuple[Session, ...]:
+        """Make all sessions of `job` and return one record each, in order of their intended start.
+
+        A session that is missing was lost with whatever should have made it. `watch` is told twice a second
+        what was counted so far.
+        """
         ...
 
 

@@ -32,7 +32,8 @@ from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.judge import settled
 from runbook_lib.judging import COULD_NOT_LOOK, exit_code, judged, next_command, observed, unseen
-from runbook_lib.live import LiveSuites
+from runbook_lib.live import LiveLoad, LiveSuites
+from runbook_lib.load_figures import LoadProgress
 from runbook_lib.local_cloud import endpoints_of, environment_of
 from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE
@@ -185,12 +186,13 @@ class Run:
 
         return self._step("probes", act)
 
-    def measure(self) -> MetricsEvidence:
-        """Load both revisions and read their series."""
+    def measure(self, show: Callable[[LoadProgress], None] | None = None) -> MetricsEvidence:
+        """Load both revisions and read their series; `show` is told twice a second how the load goes."""
 
         def act() -> MetricsEvidence:
             enough = partial(settled, self.plan)
-            seen = measure(self.plan, self._deployed(), self.ports, enough)
+            with LiveLoad(self.folder.path / LIVE, show) as watch:
+                seen = measure(self.plan, self._deployed(), self.ports, enough, watch)
             self.folder.write_evidence("pairs", Pairs(counts=seen.pairs))
             self.folder.write_evidence("memory", seen.memory)
             self.folder.write_table("load_sessions", session_table(seen.sessions))

@@ -18,12 +18,14 @@ from websockets.typing import Subprotocol
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.http import HttpClient, Request
-from runbook_lib.agent.load import run_load
+from runbook_lib.agent.load import make_sessions
+from runbook_lib.agent.load.hosts import refuse_strangers
 from runbook_lib.agent.template import filled
 from runbook_lib.agent.websocket import CLOSE_TIMEOUT_S, WebSocketSession
 from runbook_lib.dotted import at_path
 from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
 from runbook_lib.evidence import Session
+from runbook_lib.load_figures import LoadWatch
 from runbook_lib.plan import Auth, Probes
 from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
 from runbook_lib.redact import redact, secrets_of
@@ -130,13 +132,15 @@ class AgentClient:
             Request(method=method, url=_url(base_url, path), timeout_s=limit_s, token=token, secrets=secrets)
         )
 
-    async def load(self, job: LoadJob) -> tuple[Session, ...]:
+    async def load(self, job: LoadJob, watch: LoadWatch = lambda _: None) -> tuple[Session, ...]:
         """Make all sessions of `job` and return one record each, in order of their intended start.
 
         Raises:
             RunRefused: If a host is neither this machine nor in the plan's `load.allow_hosts`.
         """
-        return await run_load(self, job, self._probes)
+        for url in job.urls.values():
+            refuse_strangers(url, self._probes.load.allow_hosts)
+        return await make_sessions(self, job, self._probes, watch, self._probes.load.max_open)
 
     async def _opened(
         self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]

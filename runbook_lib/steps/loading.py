@@ -1,11 +1,15 @@
-"""Load both revisions look by look, until enough was seen or the plan's budget of sessions is spent."""
+"""Load both revisions wave by wave, until enough was seen or the plan's budget of sessions is spent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from runbook_lib.arrivals import Arrival, arrivals
 from runbook_lib.evidence import Role, Session, Window
+from runbook_lib.load_figures import LoadProgress, Tallies
+from runbook_lib.load_figures import merge as merge_tallies
 from runbook_lib.pairs import PairCounts, merge, pairs_per_look
 from runbook_lib.plan import Plan
 from runbook_lib.ports import LoadJob, Ports
@@ -13,8 +17,13 @@ from runbook_lib.steps.gauge import open_sessions
 from runbook_lib.steps.pairing import count_pairs
 from runbook_lib.steps.waiting import run_to_end
 
+_SHORTEST_WAVE_S = 1.0
+_SHORTEST_SHARED_WAVE_S = 10.0  # Processes and clusters take a moment to begin.
+_FAST_PER_S = 200
+
 Enough = Callable[[Mapping[str, PairCounts]], bool]
-"""Asked after each look, with the counts by criterion, whether more sessions could change anything."""
+"""Asked after each wave, with the counts by criterion, whether more sessions could change anything."""
+Show = Callable[[LoadProgress], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +33,7 @@ class Loaded:
     Attributes:
         due: Sessions that were meant to be made on each revision.
         pairs: Counts by the id of the paired criterion.
+        tallies: What was counted of each revision's sessions.
         before: Open sessions that the service itself counts, before the load; None where it gives no count.
         after: The same, some time after the last session has ended.
     """
@@ -32,59 +42,109 @@ class Loaded:
     due: int
     sessions: tuple[Session, ...] = ()
     pairs: dict[str, PairCounts] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=dict)
     before: dict[Role, int | None]
     after: dict[Role, int | None]
 
 
-def load(plan: Plan, urls: dict[Role, str], ports: Ports, enough: Enough) -> Loaded:
+def load(
+    plan: Plan, urls: dict[Role, str], ports: Ports, enough: Enough, show: Show = lambda _: None
+) -> Loaded:
     """Load what `urls` names; without any, nothing is loaded and everything is due.
+
+    Args:
+        plan: How many sessions, how fast, and what is compared.
+        urls: Base URL of each revision.
+        ports: The world.
+        enough: True ends the load before the budget is spent.
+        show: Told twice a second how it goes.
 
     Raises:
         RunRefused: If the plan does not allow to load the service's host.
     """
-    before, start, began_s = open_sessions(plan, urls, ports), ports.clock.now(), ports.clock.monotonic_s()
-    sessions: list[Session] = []
-    pairs: dict[str, PairCounts] = {}
-    due = 0 if urls else plan.probes.load.sessions
-    for look, numbers in enumerate(_looks(plan) if urls else ()):
-        made = _one_look(plan, urls, numbers, ports, after_s=ports.clock.monotonic_s() - began_s)
-        counted = count_pairs(plan, look, numbers, made)
-        pairs = {name: merge(pairs[name], new) if name in pairs else new for name, new in counted.items()}
-        sessions += made
-        due += len(numbers)
-        if pairs and due >= plan.probes.load.min_sessions and enough(pairs):
+    before, start = open_sessions(plan, urls, ports), ports.clock.now()
+    loading = _Loading(plan, urls, ports, show)
+    for looks in _waves(plan) if urls else ():
+        loading.make(looks)
+        if loading.pairs and loading.due >= plan.probes.load.min_sessions and enough(loading.pairs):
             break
     window = Window(start=start, end=ports.clock.now())
     ports.clock.sleep(plan.metrics.drain_s if urls else 0)
     return Loaded(
-        window=window, due=due, sessions=tuple(sessions), pairs=pairs,
+        window=window, due=loading.due if urls else plan.probes.load.sessions,
+        sessions=tuple(loading.sessions), pairs=loading.pairs, tallies=loading.tallies,
         before=before, after=open_sessions(plan, urls, ports),
     )  # fmt: skip
 
 
-def _one_look(
-    plan: Plan, urls: dict[Role, str], numbers: range, ports: Ports, after_s: float
-) -> list[Session]:
-    """Make the sessions of one look; their times count from the beginning of the load."""
-    made = run_to_end(ports.agents.load(_job(plan, urls, numbers)))
-    return [each.model_copy(update={"intended_s": each.intended_s + after_s}) for each in made]
+class _Loading:
+    """A load under way, and what it has given so far."""
+
+    def __init__(self, plan: Plan, urls: dict[Role, str], ports: Ports, show: Show) -> None:
+        self._plan, self._urls, self._ports, self._show = plan, urls, ports, show
+        self._began_s = ports.clock.monotonic_s()
+        self._look, self._last_s = 0, 0.0
+        self.due = 0
+        self.sessions: list[Session] = []
+        self.pairs: dict[str, PairCounts] = {}
+        self.tallies: Tallies = {}
+
+    def make(self, looks: Sequence[Sequence[Arrival]]) -> None:
+        """Make the sessions of some looks in one go, and count them."""
+        after_s = self._elapsed_s()
+        made = run_to_end(self._ports.agents.load(self._job(looks), self._watch(self.tallies)))
+        self.sessions += [each.model_copy(update={"intended_s": each.intended_s + after_s}) for each in made]
+        for look in looks:
+            counted = count_pairs(self._plan, self._look, [each.number for each in look], made)
+            for name, new in counted.items():
+                self.pairs[name] = merge(self.pairs[name], new) if name in self.pairs else new
+            self._look, self.due = self._look + 1, self.due + len(look)
+
+    def _job(self, looks: Sequence[Sequence[Arrival]]) -> LoadJob:
+        """Return the job; its clock begins where the wave before it has ended."""
+        began_s, self._last_s = self._last_s, looks[-1][-1].at_s
+        starts = (dataclasses.replace(each, at_s=each.at_s - began_s) for look in looks for each in look)
+        return LoadJob(urls=self._urls, arrivals=tuple(starts), http_paths=self._plan.probes.load.http_paths)
+
+    def _watch(self, before: Tallies) -> Callable[[Tallies], None]:
+        def watch(now: Tallies) -> None:
+            self.tallies = merge_tallies(before, now)
+            due = self._plan.probes.load.sessions * len(self._urls)
+            self._show(LoadProgress.of(self.tallies, due=due, elapsed_s=self._elapsed_s()))
+
+        return watch
+
+    def _elapsed_s(self) -> float:
+        return self._ports.clock.monotonic_s() - self._began_s
 
 
-def _looks(plan: Plan) -> Iterator[range]:
-    """Yield the session numbers of each look; where nothing is compared by pairs, there is one look."""
+def _waves(plan: Plan) -> Iterator[list[list[Arrival]]]:
+    """Yield the looks of each wave.
+
+    Sessions of a wave are made without a pause, and the judge is asked after it. A load with stages is one
+    wave: a pause would bend its shape. A wave of seconds costs a fast load little.
+    """
+    load, wave = plan.probes.load, list[list[Arrival]]()
+    shared = load.rate_per_s >= _FAST_PER_S
+    shortest_s = _SHORTEST_SHARED_WAVE_S if shared else _SHORTEST_WAVE_S
+    for look in _looks(plan):
+        wave.append(look)
+        if not load.stages and look[-1].at_s - wave[0][0].at_s >= shortest_s:
+            yield wave
+            wave = []
+    if wave:
+        yield wave
+
+
+def _looks(plan: Plan) -> Iterator[list[Arrival]]:
+    """Yield the pairs of each look; where nothing is compared by pairs, there is one look."""
     budget = plan.probes.load.sessions
     size = pairs_per_look(budget) if any(criterion.paired for criterion in plan.criteria) else budget
-    for first in range(0, budget, size):
-        yield range(first, min(first + size, budget))
-
-
-def _job(plan: Plan, urls: dict[Role, str], numbers: range) -> LoadJob:
-    settings = plan.probes.load
-    return LoadJob(
-        urls=urls,
-        sessions=len(numbers),
-        first=numbers.start,
-        rate_per_s=settings.rate_per_s,
-        http_paths=settings.http_paths,
-        seed=settings.seed,
-    )
+    look: list[Arrival] = []
+    for arrival in arrivals(plan.probes.load):
+        look.append(arrival)
+        if len(look) == size:
+            yield look
+            look = []
+    if look:
+        yield look

@@ -18,11 +18,12 @@ from runbook_lib.evidence import (
     Session,
     Window,
 )
+from runbook_lib.load_figures import LAG_SHARE
 from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.ports import MetricType, Ports
-from runbook_lib.steps.loading import Enough, Loaded, load
+from runbook_lib.steps.loading import Enough, Loaded, Show, load
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.pairing import session_value
 from runbook_lib.steps.watching import watch_memory
@@ -30,7 +31,6 @@ from runbook_lib.steps.watching import watch_memory
 _LOAD = ("evidence/metrics.json", "evidence/load_sessions.parquet")
 _SERIES = ("evidence/metrics.json", "evidence/series.parquet")
 _SERIES_COLUMNS = ["time", "role", "metric", "value", "count", "label", "unit"]
-_LAG_SHARE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,11 @@ class MetricsObservation:
 
 
 def measure(
-    plan: Plan, deployed: DeployEvidence, ports: Ports, enough: Enough = lambda _: False
+    plan: Plan,
+    deployed: DeployEvidence,
+    ports: Ports,
+    enough: Enough = lambda _: False,
+    show: Show = lambda _: None,
 ) -> MetricsObservation:
     """Stay quiet, load, stay quiet again, then read the series.
 
@@ -73,7 +77,8 @@ def measure(
         plan: What to load, and how to compare.
         deployed: What was deployed.
         ports: The world.
-        enough: Asked after each look; True ends the load before the budget is spent.
+        enough: Asked after each wave of looks; True ends the load before the budget is spent.
+        show: Told twice a second how the load goes.
 
     Raises:
         CloudError: If Cloud Monitoring does not answer.
@@ -82,7 +87,7 @@ def measure(
     start = ports.clock.now()
     urls = _urls(deployed)
     ports.clock.sleep(plan.metrics.idle_s if urls else 0)
-    loaded = load(plan, urls, ports, enough)
+    loaded = load(plan, urls, ports, enough, show)
     ports.clock.sleep(max(plan.metrics.idle_s, plan.metrics.settle_s) if urls else 0)
     window = Window(start=start, end=ports.clock.now())
     series = _series(deployed, window, ports)
@@ -95,6 +100,7 @@ def measure(
         sessions={
             role: sum(session.role == role for session in loaded.sessions) for role in _states(deployed)
         },
+        latencies={role: tally.total for role, tally in loaded.tallies.items()},
     )
     return MetricsObservation(
         evidence=evidence,
@@ -121,7 +127,7 @@ def _valid(sessions: Sequence[Session]) -> bool:
     """Say whether the client's own lag is small against the latencies: its p99 ≤ 5 % of the median answer."""
     answers = pd.Series([session.answer_s for session in sessions if session.answer_s is not None])
     lags = pd.Series([session.lag_s for session in sessions])
-    return answers.empty or bool(lags.quantile(0.99) <= _LAG_SHARE * answers.median())
+    return answers.empty or bool(lags.quantile(0.99) <= LAG_SHARE * answers.median())
 
 
 def _series(deployed: DeployEvidence, window: Window, ports: Ports) -> pd.DataFrame:

@@ -11,64 +11,110 @@ import pytest
 from aiohttp import web
 from scripted_service import PATIENCE_S, ScriptedService, answer, client, greet
 
-from runbook_lib.agent.load import refuse_strangers, schedule
+from runbook_lib.agent.load.attempts import attempts_of
+from runbook_lib.agent.load.hosts import refuse_strangers
+from runbook_lib.arrivals import arrivals
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import Role, Session
+from runbook_lib.load_figures import Figures, LoadWatch, Tallies
 from runbook_lib.plan import Probes
+from runbook_lib.plan_load import Load
 from runbook_lib.ports import LoadJob
+from runbook_lib.sessions import Attempt
 
 
-def job(urls: dict[Role, str], **changes: Any) -> LoadJob:
-    """Return a small, fast load."""
-    fields = {"sessions": 6, "rate_per_s": 60.0, "http_paths": (), "seed": 891} | changes
-    return LoadJob(urls=urls, **fields)
+def job(urls: dict[Role, str], probes: Probes, http_paths: tuple[str, ...] = ()) -> LoadJob:
+    """Return the load that the plan's section asks for, in one go."""
+    return LoadJob(urls=urls, arrivals=tuple(arrivals(probes.load)), http_paths=http_paths)
 
 
-async def load(urls: dict[Role, str], **changes: Any) -> tuple[Session, ...]:
-    """Run it; it may not hang."""
+async def load(
+    urls: dict[Role, str], http_paths: tuple[str, ...] = (), watch: LoadWatch = lambda _: None, **changes: Any
+) -> tuple[Session, ...]:
+    """Run a small, fast load; it may not hang."""
+    section = Load(**{"sessions": 6, "rate_per_s": 60} | changes)
+    made_by = client(answer_timeout_s=2, load=section)
     async with asyncio.timeout(PATIENCE_S):
-        return await client(answer_timeout_s=2).load(job(urls, **changes))
+        return await made_by.load(job(urls, Probes(load=section), http_paths), watch)
+
+
+def attempts(urls: dict[Role, str] | None = None, **section: Any) -> tuple[Attempt, ...]:
+    """Return the sessions that a load would make."""
+    probes = Probes(load=Load(**{"rate_per_s": 60} | section))
+    return attempts_of(job(urls or BOTH, probes), probes)
 
 
 BOTH: dict[Role, str] = {"candidate": "http://127.0.0.1:1", "baseline": "http://127.0.0.1:2"}
 
 
 def test_the_arrivals_are_the_same_for_the_same_seed_and_others_for_another() -> None:
-    once, again = schedule(job(BOTH), Probes()), schedule(job(BOTH), Probes())
-    other = schedule(job(BOTH, seed=892), Probes())
-    assert once == again
-    assert [each.intended_s for each in once] != [each.intended_s for each in other]
+    assert attempts() == attempts()
+    assert [each.intended_s for each in attempts()] != [each.intended_s for each in attempts(seed=892)]
 
 
 def test_both_roles_arrive_at_the_rate_with_users_and_marks_of_their_own() -> None:
-    attempts = schedule(job(BOTH, sessions=2000, rate_per_s=20), Probes())
-    assert [each.intended_s for each in attempts] == sorted(each.intended_s for each in attempts)
+    made = attempts(sessions=2000, rate_per_s=20)
+    assert [each.intended_s for each in made] == sorted(each.intended_s for each in made)
     for role in BOTH:
-        mine = [each for each in attempts if each.role == role]
+        mine = [each for each in made if each.role == role]
         assert sorted(each.number for each in mine) == list(range(2000))
         assert 18 < 2000 / mine[-1].intended_s < 22
-    assert len({each.user for each in attempts}) == len({each.mark for each in attempts}) == 4000
+    assert len({each.user for each in made}) == len({each.mark for each in made}) == 4000
 
 
 def test_a_pair_arrives_together_and_by_lot_either_of_the_two_is_first() -> None:
-    starts = {
-        (each.role, each.number): each.intended_s for each in schedule(job(BOTH, sessions=2000), Probes())
-    }
+    starts = {(each.role, each.number): each.intended_s for each in attempts(sessions=2000)}
     ahead_s = [starts["candidate", number] - starts["baseline", number] for number in range(2000)]
-    assert {round(abs(gap_s), 6) for gap_s in ahead_s} == {
-        round(1 / 120, 6)
-    }  # half a mean gap at 60 a second
+    half_a_mean_gap_s = 1 / 120
+    assert {round(abs(gap_s), 6) for gap_s in ahead_s} == {round(half_a_mean_gap_s, 6)}
     assert 900 < sum(gap_s > 0 for gap_s in ahead_s) < 1100
 
 
-def test_a_batch_goes_on_with_the_numbers_and_users_after_the_last_one() -> None:
-    batches = [schedule(job(BOTH, sessions=50, first=first), Probes()) for first in (0, 50)]
-    assert [sorted({each.number for each in batch}) for batch in batches] == [
-        list(range(50)),
-        list(range(50, 100)),
-    ]
-    assert not {each.user for each in batches[0]} & {each.user for each in batches[1]}
-    assert [each.intended_s for each in batches[0]] != [each.intended_s for each in batches[1]]
+def test_users_who_take_turns_have_marks_of_their_own_for_each_session() -> None:
+    made = attempts(sessions=60, users=7)
+    assert len({each.user for each in made}) == 14
+    assert len({each.mark for each in made}) == 120
+
+
+async def test_a_user_who_takes_turns_never_has_two_sessions_at_the_same_time() -> None:
+    open_now, most = 0, 0
+
+    async def slow(socket: web.WebSocketResponse) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await greet(socket)
+        content = (await socket.receive_json())["data"]["content"]
+        await asyncio.sleep(0.1)
+        await answer(socket, content)
+        open_now -= 1
+
+    async with ScriptedService(talk=slow).serving() as service:
+        sessions = await load({"candidate": service.url}, sessions=8, rate_per_s=100, users=2)
+    assert most == 2
+    assert {each.status for each in sessions} == {"answered"}
+    assert max(each.lag_s for each in sessions) > 0.2  # waiting for a user is our own lag
+    assert [path for path, _ in service.requests].count("/auth/login") == 2
+
+
+async def test_no_more_sessions_are_open_than_the_plan_allows() -> None:
+    async with ScriptedService(handshake_delay_s=0.1).serving() as service:
+        sessions = await load({"candidate": service.url}, sessions=6, rate_per_s=1000, max_open=2)
+    assert {each.status for each in sessions} == {"answered"}
+    assert max(each.lag_s for each in sessions) > 0.2
+
+
+async def test_what_was_counted_is_told_and_agrees_with_the_records() -> None:
+    told: list[Tallies] = []
+    async with ScriptedService(handshake_delay_s=0.4).serving() as service:
+        sessions = await load({"candidate": service.url}, watch=told.append, sessions=10, rate_per_s=10)
+    assert len(told) > 2
+    assert [each["candidate"].ended for each in told] == sorted(each["candidate"].ended for each in told)
+    last = told[-1]["candidate"]
+    assert (last.started, last.ended, last.failed) == (10, 10, 0)
+    seen = Figures.of(last)
+    slowest = max((each.connect_s or 0) + (each.answer_s or 0) for each in sessions)
+    assert seen.p99_s == pytest.approx(slowest, rel=0.01)
 
 
 async def test_every_session_is_recorded_in_order_of_its_intended_start() -> None:
@@ -167,7 +213,7 @@ def test_a_host_that_the_plan_allows_may_be_loaded_by_its_tags_too() -> None:
 
 async def test_a_refused_host_is_sent_nothing() -> None:
     with pytest.raises(RunRefused) as refusal:
-        await client().load(job({"candidate": "https://svc.example"}))
+        await load({"candidate": "https://svc.example"})
     assert str(refusal.value) == (
         "load on svc.example is refused: add svc.example to probes.load.allow_hosts of the plan"
     )

@@ -1,0 +1,108 @@
+"""Make the sessions of one share of a load, each when its time comes, however many are still open."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from runbook_lib.agent.load.attempts import attempts_of
+from runbook_lib.agent.load.users import Users
+from runbook_lib.errors import AgentError
+from runbook_lib.evidence import Role, Session
+from runbook_lib.load_figures import Counting, LoadWatch, Tally
+from runbook_lib.plan import Probes
+from runbook_lib.ports import Agents, ChatSession, LoadJob
+from runbook_lib.sessions import Attempt
+
+_TELL_EVERY_S = 0.5
+_TIMER_S = 0.001  # what event loops' timers are exact to
+
+
+async def make_sessions(
+    agents: Agents, job: LoadJob, probes: Probes, watch: LoadWatch, max_open: int
+) -> tuple[Session, ...]:
+    """Make all sessions of `job` and return one record each, in order of their intended start.
+
+    The times in the records count from this call, the logins before the first session included.
+    """
+    called, attempts = time.monotonic(), attempts_of(job, probes)
+    users = await Users.log_in(agents, job, attempts, limit_s=2 * probes.connect_timeout_s)
+    waited_s = time.monotonic() - called
+    late = [dataclasses.replace(each, intended_s=each.intended_s + waited_s) for each in attempts]
+    arriving = _Arriving(agents, job, users, called, max_open)
+    telling = asyncio.create_task(arriving.tell(watch))
+    try:
+        return tuple(await arriving.run(late))
+    finally:
+        telling.cancel()
+        watch(arriving.tallies())
+
+
+class _Arriving:
+    """One share under way; `start` is what its times count from, on the monotonic clock."""
+
+    def __init__(self, agents: Agents, job: LoadJob, users: Users, start: float, max_open: int) -> None:
+        self._agents, self._job, self._users, self._start = agents, job, users, start
+        self._places = asyncio.Semaphore(max_open)
+        self._counting = {role: Counting() for role in job.urls}
+
+    async def run(self, attempts: Sequence[Attempt]) -> list[Session]:
+        # Tasks are made as their time comes, so that only open sessions cost memory.
+        tasks = []
+        async with asyncio.TaskGroup() as group:
+            for attempt in attempts:
+                await self._until(attempt.intended_s)
+                tasks.append(group.create_task(self._counted(attempt)))
+        return [task.result() for task in tasks]
+
+    async def tell(self, watch: LoadWatch) -> None:
+        """Tell of what was counted, until cancelled."""
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            watch(self.tallies())
+
+    def tallies(self) -> dict[Role, Tally]:
+        """Return what was counted so far."""
+        return {role: counting.tally() for role, counting in self._counting.items()}
+
+    async def _until(self, at_s: float) -> None:
+        """Return at that moment; the last part of a millisecond is waited out by looking at the clock."""
+        while (left_s := self._start + at_s - time.monotonic()) > 0:
+            await asyncio.sleep(max(0.0, left_s - _TIMER_S))
+
+    async def _counted(self, attempt: Attempt) -> Session:
+        counting = self._counting[attempt.role]
+        async with self._places, self._users.turn(attempt.user):
+            counting.started()
+            session = await self._session(attempt)
+            counting.ended(session)
+            return session
+
+    async def _session(self, attempt: Attempt) -> Session:
+        token = self._users.token(attempt.user)
+        if isinstance(token, AgentError):
+            return attempt.login_failed(token)
+        due = self._start + attempt.intended_s
+        attempt = dataclasses.replace(attempt, lag_s=max(0.0, time.monotonic() - due))
+        try:
+            chat = await self._agents.connect(self._job.urls[attempt.role], token)
+        except AgentError as error:
+            return attempt.not_connected(error)
+        connect_s = time.monotonic() - due
+        try:
+            return await self._use(chat, attempt, token, connect_s)
+        finally:
+            await chat.close()
+
+    async def _use(self, chat: ChatSession, attempt: Attempt, token: str, connect_s: float) -> Session:
+        answer = await chat.chat(attempt.mark, attempt.agent)
+        trouble = [await self._get(attempt.role, path, token) for path in self._job.http_paths]
+        detail = "; ".join(filter(None, trouble))
+        return attempt.ended(answer, session_id=chat.session_id, connect_s=connect_s, detail=detail)
+
+    async def _get(self, role: Role, path: str, token: str) -> str:
+        reply = await self._agents.get(self._job.urls[role], path, token)
+        fine = reply.status is not None and reply.status < 400
+        return "" if fine else f"GET {path} answered {reply.status or 'nothing'}: {reply.detail}"

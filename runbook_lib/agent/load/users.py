@@ -1,0 +1,54 @@
+"""Keep the users of a load: their tokens, and who is busy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from runbook_lib.errors import AgentError, TurnTimeout
+from runbook_lib.ports import Agents, LoadJob
+from runbook_lib.sessions import Attempt
+
+_LOGINS_AT_ONCE = 16
+
+
+class Users:
+    """Users who have logged in before the clock starts, so that logins spoil no connection time.
+
+    Their tokens must outlive the load. They stay in this object.
+    """
+
+    def __init__(self, tokens: dict[str, str | AgentError]) -> None:
+        self._tokens = tokens
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @classmethod
+    async def log_in(cls, agents: Agents, job: LoadJob, attempts: Iterable[Attempt], limit_s: float) -> Users:
+        """Log each user in once; a service that hangs costs `limit_s` in all."""
+        free = asyncio.Semaphore(_LOGINS_AT_ONCE)
+        deadline = asyncio.get_running_loop().time() + limit_s
+        one_of = {attempt.user: attempt for attempt in attempts}
+
+        async def one(attempt: Attempt) -> str | AgentError:
+            try:
+                async with asyncio.timeout_at(deadline), free:
+                    return await agents.login(job.urls[attempt.role], attempt.user)
+            except TimeoutError:
+                return TurnTimeout("the login before the load", limit_s)
+            except AgentError as error:
+                return error
+
+        tokens = await asyncio.gather(*map(one, one_of.values()))
+        return cls(dict(zip(one_of, tokens, strict=True)))
+
+    def token(self, user: str) -> str | AgentError:
+        """Return a user's token, or why there is none."""
+        return self._tokens[user]
+
+    @asynccontextmanager
+    async def turn(self, user: str) -> AsyncIterator[None]:
+        """Wait until none of the user's sessions is open, and hold it meanwhile."""
+        async with self._turns[user]:
+            yield
