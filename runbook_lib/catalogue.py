@@ -14,7 +14,8 @@ class Metric:
         step: The step whose evidence holds it.
         counts: The value counts the bad ones among the samples.
         leak: It is judged by how fast memory grows, per minute or per session; empty if it is not.
-        paired: It is compared pair by pair: a share of bad sessions, or a latency; empty if it is not.
+        paired: It is compared pair by pair: a share of bad sessions, a latency, or what may never happen
+            (`zero`, whatever the baseline does); empty if it is not.
     """
 
     unit: str
@@ -22,7 +23,7 @@ class Metric:
     cell: str
     meaning: str
     counts: bool = False
-    paired: Literal["", "share", "latency"] = ""
+    paired: Literal["", "share", "latency", "zero"] = ""
     leak: Literal["", "minute", "session"] = ""
 
 
@@ -91,6 +92,10 @@ METRICS = {
     "pairs.violations": Metric(
         unit="ratio", step="metrics", cell="04_metrics#pairs", paired="share",
         meaning="share of the sessions under load whose events broke the contract or never came, by pairs",
+    ),
+    "pairs.leaks": Metric(
+        unit="ratio", step="metrics", cell="04_metrics#pairs", paired="zero",
+        meaning="share of the sessions under load in whose stream another user's mark appeared; one fails",
     ),
     "pairs.connect_s": Metric(
         unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",

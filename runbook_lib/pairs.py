@@ -133,9 +133,9 @@ def count_exceedances(look: int, pairs: Iterable[Pair], above_s: float) -> PairC
     return _counts("failures", look, lost, ((int(c > above_s), int(b > above_s)) for c, b in observed))
 
 
-def count_breaches(look: int, candidate: Iterable[bool | None]) -> PairCounts:
-    """Count what may never happen on the candidate, whatever the baseline did."""
-    seen = list(candidate)
+def count_breaches(look: int, pairs: Iterable[Pair]) -> PairCounts:
+    """Count flags of what may never happen: on the candidate alone, whatever the baseline did."""
+    seen = [pair.candidate for pair in pairs]
     return _counts("failures", look, seen.count(None), ((int(c), 0) for c in seen if c is not None))
 
 

@@ -30,7 +30,10 @@ class Paired(Section):
     """
 
     tolerance: float = Field(ge=0)
-    """Worse than this for sure is a FAIL: a share (0 to 1) above the baseline's, or a ratio to its time."""
+    """Worse than this for sure is a FAIL: a share (0 to 1) above the baseline's, or a ratio to its time.
+
+    Of what may never happen, 0.
+    """
     margin: float = Field(gt=0)
     """Better than this for sure is a PASS; in the same unit, and above the tolerance."""
     above_s: Seconds | None = None
@@ -91,8 +94,10 @@ class Criterion(Section):
             raise ValueError(f"{self.metric} is judged by {'paired' if kind else 'bounds'}")
         if metric and metric.leak and (self.at_most is None or self.at_least is not None or self.baseline):
             raise ValueError(f"{self.metric} is judged by at_most alone: it is against the baseline as it is")
-        if self.paired and kind == "share" and self.paired.above_s is not None:
+        if self.paired and kind != "latency" and self.paired.above_s is not None:
             raise ValueError("paired.above_s is for latencies")
+        if self.paired and kind == "zero" and self.paired.tolerance:
+            raise ValueError(f"paired.tolerance of {self.metric} is 0: one session is a FAIL")
         if self.paired and kind == "latency" and self.paired.above_s is None and self.paired.tolerance < 1:
             raise ValueError("paired.tolerance of a latency is a ratio, 1 or more")
         return self

@@ -66,7 +66,9 @@ def test_a_tail_is_what_exceeds_the_threshold_and_not_what_meets_it() -> None:
 
 def test_breaches_are_counted_on_the_candidate_alone() -> None:
     look = Look(number=0, steps={0: 1, 1: 2}, lost=1)
-    assert count_breaches(0, [True, False, None, True]) == PairCounts(grid="failures", looks=(look,))
+    assert count_breaches(0, [pair(1, 1), pair(0, 1), pair(None, 0), pair(1, None)]) == PairCounts(
+        grid="failures", looks=(look,)
+    )
 
 
 @QUICK

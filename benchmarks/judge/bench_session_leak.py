@@ -13,12 +13,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from runbook_lib.evidence import MetricsEvidence
-from runbook_lib.judge.floors import MemoryPoint
-from runbook_lib.judge.leak import LeakFinding, LeakSeries, LeakSpec, against_sessions, judge_leak
+from runbook_lib.judge.by_leak import series_of
+from runbook_lib.judge.leak import LeakFinding, LeakSpec, judge_leak
 from runbook_lib.local_cloud import STATE_VARIABLE, emulator_command
+from runbook_lib.memory import MemoryWatch
 from runbook_lib.places import NOTEBOOKS, project_root
 from runbook_lib.plan_file import dump_plan, load_plan
 from runbook_lib.run import Run
@@ -53,34 +52,9 @@ def loaded(folder: Path, name: str, **changes: str) -> Run:
     return run
 
 
-def read(run: Run) -> tuple[dict[str, list[MemoryPoint]], dict[str, list[float]]]:
-    """Return each role's memory, and the ends of its sessions, in seconds since the load began."""
-    sessions, series = run.folder.find_table("load_sessions"), run.folder.find_table("series")
-    evidence = run.folder.read_evidence("metrics", MetricsEvidence)
-    assert sessions is not None
-    assert series is not None
-    ends = sessions["intended_s"] + sessions["connect_s"] + sessions["answer_s"]
-    loaded_until = next(each for each in evidence.measurements if each.metric == "load.failures").window.end
-    began = pd.Timestamp(loaded_until) - pd.Timedelta(seconds=float(ends.max()))
-    memory = series[series["metric"] == "memory"].dropna(subset="value")
-    roles = ("candidate", "baseline")
-    return {role: _points(memory[memory["role"] == role], began) for role in roles}, {
-        role: list(ends[sessions["role"] == role]) for role in roles
-    }
-
-
-def _points(memory: pd.DataFrame, began: pd.Timestamp) -> list[MemoryPoint]:
-    seconds = (memory["time"] - began).dt.total_seconds()
-    return [MemoryPoint(at=at, mib=mib) for at, mib in zip(seconds, memory["value"], strict=True) if at >= 0]
-
-
-def look(memory: dict[str, list[MemoryPoint]], ends: dict[str, list[float]], at_s: float) -> LeakFinding:
+def look(watch: MemoryWatch, at_s: float) -> LeakFinding:
     """Judge what was there after `at_s` seconds of load."""
-    seen = {
-        role: against_sessions([point for point in points if point.at <= at_s], ends[role])
-        for role, points in memory.items()
-    }
-    series = LeakSeries(candidate=seen["candidate"], baseline=seen["baseline"])
+    series = series_of(SPEC, watch.model_copy(update={"load_s": at_s}))
     return judge_leak(SPEC, series, looks=len(LOOKS_S), alpha=ALPHA)
 
 
@@ -108,8 +82,8 @@ def main() -> None:
                     run = loaded(
                         folder, f"{image}-{number}", **changes, **{"candidate.image": f"sample-agent:{image}"}
                     )
-                    memory, ends = read(run)
-                    findings = [look(memory, ends, at_s) for at_s in LOOKS_S]
+                    watch = run.folder.read_evidence("memory", MemoryWatch)
+                    findings = [look(watch, at_s) for at_s in LOOKS_S]
                     valid = run.folder.read_evidence("metrics", MetricsEvidence).valid
                     print(f"{image:12}", settled(findings, valid), flush=True)
         finally:

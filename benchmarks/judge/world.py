@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from runbook_lib.judge.paired import PairedSpec
+from runbook_lib.judge.paired_spec import PairedSpec
 
 Values = npt.NDArray[np.float32]
 

@@ -25,7 +25,7 @@ def judge_by_leak(
         unseen: Why there is no evidence, for the reason's text.
     """
     spec, step = spec_of(criterion), describe(criterion.metric).step
-    found = judge_leak(spec, _series(spec, watch), looks=1, alpha=alpha) if watch else None
+    found = judge_leak(spec, series_of(spec, watch), looks=1, alpha=alpha) if watch else None
     return CriterionResult(
         **asked(criterion),
         outcome=found.outcome if found else Outcome.ERROR,
@@ -52,7 +52,9 @@ def spec_of(criterion: Criterion) -> LeakSpec:
     return LeakSpec(per=per, at_most=criterion.at_most)
 
 
-def _series(spec: LeakSpec, watch: MemoryWatch) -> LeakSeries:
+def series_of(spec: LeakSpec, watch: MemoryWatch) -> LeakSeries:
+    """Return both revisions' memory over minutes, or over the sessions of the load."""
+
     def points(samples: tuple[MemorySample, ...]) -> tuple[MemoryPoint, ...]:
         if spec.per == "minute":
             return tuple(MemoryPoint(at=sample.at_s / 60, mib=sample.mib) for sample in samples)

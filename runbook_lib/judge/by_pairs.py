@@ -8,14 +8,13 @@ from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge import paired_text
 from runbook_lib.judge.asked import asked
-from runbook_lib.judge.evidence_line import evidence_line
-from runbook_lib.judge.paired import Kind, PairedFinding, PairedSpec, judge_pairs
+from runbook_lib.judge.paired import PairedFinding, finding, weighed
+from runbook_lib.judge.paired_spec import Kind, PairedSpec
 from runbook_lib.judge.risk import Risk
+from runbook_lib.judge.trail import trail
 from runbook_lib.pairs import PairCounts
 from runbook_lib.plan_criterion import Criterion, Paired
-from runbook_lib.verdict import CriterionResult, LookSeen, Outcome
-
-_LOG_10 = math.log(10)
+from runbook_lib.verdict import CriterionResult, Outcome
 
 
 def judge_by_pairs(
@@ -37,7 +36,8 @@ def judge_by_pairs(
         unseen: Why there is no evidence, for the reason's text.
     """
     spec, step = spec_of(criterion), describe(criterion.metric).step
-    found = judge_pairs(spec, counts, risk.alpha, risk.pass_alpha) if counts else None
+    pairs = weighed(spec, counts) if counts else None
+    found = finding(pairs, risk.alpha, risk.pass_alpha) if pairs else None
     return CriterionResult(
         **asked(criterion),
         outcome=found.outcome if found else Outcome.ERROR,
@@ -47,7 +47,7 @@ def judge_by_pairs(
         effect=found.observed if found else None,
         effect_unit=spec.unit,
         interval=found.interval if found else None,
-        alpha=risk.alpha,
+        alpha=risk.alpha or None,
         pass_alpha=risk.pass_alpha,
         wrong_at_most=risk.wrong_at_most(found) if found else None,
         samples=found.pairs if found else 0,
@@ -56,22 +56,22 @@ def judge_by_pairs(
         reason=paired_text.reason(found) if found else f"not observed: {unseen}",
         would_change=_would_change(found, step),
         evidence=candidate.evidence if candidate else (),
-        trail=_trail(spec, counts) if counts else (),
+        trail=trail(pairs) if pairs else (),
     )
 
 
 def spec_of(criterion: Criterion) -> PairedSpec:
     """Return what a criterion asks of its pairs."""
     paired = _paired(criterion)
-    kind: Kind = "latency" if describe(criterion.metric).paired == "latency" else "share"
-    if paired.above_s is not None:
-        kind = "tail"
+    kind: Kind = "tail" if paired.above_s is not None else describe(criterion.metric).paired or "share"
     return PairedSpec(kind=kind, tolerance=paired.tolerance, margin=paired.margin)
 
 
 def bound_text(spec: PairedSpec) -> str:
     """Return the two bounds as a person writes them, e.g. `within baseline × 1.25; fails beyond × 1.05`."""
     within = paired_text.difference(spec, spec.margin)
+    if spec.kind == "zero":
+        return f"may never happen; passes once more than {within} is ruled out"
     return f"within baseline {within}; fails beyond {paired_text.difference(spec, spec.tolerance)}"
 
 
@@ -85,17 +85,12 @@ def _would_change(found: PairedFinding | None, step: str) -> str:
     if found is None:
         return f"the step {step} has to come to its end"
     spec = found.spec
+    if math.isinf(found.against):
+        return "it passes only if it never happens"
     if found.outcome is Outcome.FAIL:
         return f"it passes once more than {paired_text.difference(spec, spec.margin)} is ruled out"
+    if found.outcome is Outcome.PASS and spec.kind == "zero":
+        return "it fails by happening once"
     if found.outcome is Outcome.PASS:
         return f"it fails once more than {paired_text.difference(spec, spec.tolerance)} is certain"
-    if found.pairs_needed is None:
-        return "more pairs like these would not settle it"
-    return f"about {found.pairs_needed:,} more pairs would settle it"
-
-
-def _trail(spec: PairedSpec, counts: PairCounts) -> tuple[LookSeen, ...]:
-    return tuple(
-        LookSeen(pairs=each.pairs, against=each.against / _LOG_10, favour=each.favour / _LOG_10)
-        for each in evidence_line(spec, counts)
-    )
+    return paired_text.needed(found)

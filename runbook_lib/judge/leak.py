@@ -7,8 +7,6 @@ sessions served takes the place of time, and all else stays as it is.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,17 +85,6 @@ def judge_leak(spec: LeakSpec, series: LeakSeries, *, looks: int, alpha: float) 
             outcome=Outcome.INCONCLUSIVE, reason=reason, unit=spec.unit, samples=series.samples
         )
     return _finding(spec, series, trend, _in_unit(trend.slope, spec.per_mib))
-
-
-def against_sessions(memory: Sequence[MemoryPoint], ended_at: Sequence[float]) -> tuple[MemoryPoint, ...]:
-    """Return memory against the number of sessions that had ended by each sample.
-
-    Args:
-        memory: Samples of one revision.
-        ended_at: When each of its sessions ended, on the samples' clock.
-    """
-    ends = sorted(ended_at)
-    return tuple(MemoryPoint(at=bisect_right(ends, point.at), mib=point.mib) for point in memory)
 
 
 def _finding(spec: LeakSpec, series: LeakSeries, trend: FloorTrend, slope: RankInterval) -> LeakFinding:

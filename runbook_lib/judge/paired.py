@@ -4,63 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table, table
 from runbook_lib.judge.estimates import Estimate, estimate
+from runbook_lib.judge.paired_spec import PairedSpec
 from runbook_lib.judge.weighing import Weights, weigh
-from runbook_lib.pairs import Grid, PairCounts
+from runbook_lib.pairs import PairCounts
 from runbook_lib.verdict import Outcome
 
-Kind = Literal["share", "tail", "latency", "zero"]
-
 PASS_ALPHA = 0.02
-_SLOWEST = 1.99
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedSpec:
-    """What one criterion asks of the pairs.
-
-    Attributes:
-        kind: `share` of bad sessions, `tail` (share of slow ones), `latency`, or `zero` (may never happen).
-        tolerance: FAIL is a candidate that is worse than this for sure. A share 0 to 1 by which candidate
-            exceeds baseline; for latency a ratio to the baseline's, e.g. 1.03.
-        margin: PASS is a candidate that is better than this for sure; in the same unit, above the tolerance.
-    """
-
-    kind: Kind
-    tolerance: float
-    margin: float
-
-    def __post_init__(self) -> None:
-        if self.kind == "latency" and not 1 <= self.tolerance < self.margin <= _SLOWEST:
-            raise ValueError(f"latency needs 1 <= tolerance < margin <= {_SLOWEST}, not {self}")
-        if self.kind != "latency" and not 0 <= self.tolerance < self.margin < 1:
-            raise ValueError(f"{self.kind} needs 0 <= tolerance < margin < 1, not {self}")
-        if self.kind == "zero" and self.tolerance > 0:
-            raise ValueError(f"zero tolerates nothing, not {self.tolerance:g}")
-
-    @property
-    def unit(self) -> Literal["times", "ratio"]:
-        """The unit of its differences: candidate by baseline, or candidate less baseline."""
-        return "times" if self.kind == "latency" else "ratio"
-
-    @property
-    def grid(self) -> Grid:
-        """The grid that its pairs are counted on."""
-        return "latencies" if self.kind == "latency" else "failures"
-
-    def on_grid(self, bound: float) -> float:
-        """Return a bound as the betting knows it: a share, or the log of a ratio."""
-        return math.log(bound) if self.kind == "latency" else bound
-
-    def off_grid(self, difference: float) -> float:
-        """Return a difference in the unit of the criterion."""
-        return math.exp(difference) if self.kind == "latency" else difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +54,32 @@ class PairedFinding:
     pairs_needed: int | None
 
 
-def judge_pairs(
-    spec: PairedSpec, counts: PairCounts, alpha: float, pass_alpha: float = PASS_ALPHA
-) -> PairedFinding:
-    """Judge a criterion at the last look; may be asked at every look, and again years later.
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """The pairs of one criterion and the evidence that they make: weighed once, whatever is asked of it."""
 
-    Args:
-        spec: What is asked.
-        counts: What was seen until now.
-        alpha: The criterion's share of the probability of a wrong ROLLBACK; with 0 only what may never happen
-            can fail.
-        pass_alpha: The probability of a wrong PASS at the margin.
+    spec: PairedSpec
+    counts: PairCounts
+    seen: Table
+    weights: Weights
+
+    def against(self) -> float:
+        """Return the highest evidence of any look for "worse than tolerated"."""
+        return float(self.weights.against.max(initial=0.0))
+
+    def favour(self) -> float:
+        """Return the evidence of the last look for "within the margin"."""
+        return float(self.weights.favour[-1]) if self.counts.looks else 0.0
+
+    def outcome(self, alpha: float, pass_alpha: float) -> Outcome:
+        """Return FAIL if any look was sure of it, PASS if the last one is, else INCONCLUSIVE."""
+        if self.against() >= evidence_needed(alpha):
+            return Outcome.FAIL
+        return Outcome.PASS if self.favour() >= evidence_needed(pass_alpha) else Outcome.INCONCLUSIVE
+
+
+def weighed(spec: PairedSpec, counts: PairCounts) -> Weighed:
+    """Weigh the pairs of one criterion; may be asked at every look, and again years later.
 
     Raises:
         ValueError: If the pairs were counted for another kind of criterion.
@@ -121,26 +91,7 @@ def judge_pairs(
             "zero is judged by breaches of the candidate alone, these pairs count the baseline's too"
         )
     seen = table(counts)
-    weights = weights_of(spec, seen)
-    against = float(weights.against.max(initial=0.0))
-    favour = float(weights.favour[-1]) if counts.looks else 0.0
-    outcome = _outcome(against >= evidence_needed(alpha), favour >= evidence_needed(pass_alpha))
-    found = _estimate(spec, seen, weights, alpha, pass_alpha) if counts.pairs else None
-    return PairedFinding(
-        spec=spec,
-        outcome=outcome,
-        observed=spec.off_grid(found.mean) if found else None,
-        interval=_interval(spec, outcome, found) if found else None,
-        against=against,
-        favour=favour,
-        alpha=alpha,
-        pass_alpha=pass_alpha,
-        pairs=counts.pairs,
-        lost=counts.lost,
-        excess=float(weights.excess[-1]) if counts.looks else 1.0,
-        smallest_effect=_smallest_effect(spec, counts.pairs, found) if found else None,
-        pairs_needed=found.pairs_needed if found and outcome is Outcome.INCONCLUSIVE else None,
-    )
+    return Weighed(spec=spec, counts=counts, seen=seen, weights=weights_of(spec, seen))
 
 
 def weights_of(spec: PairedSpec, seen: Table) -> Weights:
@@ -152,17 +103,48 @@ def weights_of(spec: PairedSpec, seen: Table) -> Weights:
     return replace(weights, against=np.where(happened, math.inf, 0.0))
 
 
-def _outcome(worse_than_tolerated: bool, within_the_margin: bool) -> Outcome:
-    if worse_than_tolerated:
-        return Outcome.FAIL
-    return Outcome.PASS if within_the_margin else Outcome.INCONCLUSIVE
+def judge_pairs(
+    spec: PairedSpec, counts: PairCounts, alpha: float, pass_alpha: float = PASS_ALPHA
+) -> PairedFinding:
+    """Weigh the pairs of one criterion and say everything that they show; see `finding`."""
+    return finding(weighed(spec, counts), alpha, pass_alpha)
 
 
-def _estimate(spec: PairedSpec, seen: Table, weights: Weights, alpha: float, pass_alpha: float) -> Estimate:
+def finding(pairs: Weighed, alpha: float, pass_alpha: float) -> PairedFinding:
+    """Return what the pairs say at the last look.
+
+    Args:
+        pairs: What was seen until now.
+        alpha: The criterion's share of the probability of a wrong ROLLBACK; with 0 only what may never happen
+            can fail.
+        pass_alpha: The probability of a wrong PASS at the margin.
+    """
+    spec, counts = pairs.spec, pairs.counts
+    outcome = pairs.outcome(alpha, pass_alpha)
+    found = _estimate(pairs, alpha, pass_alpha) if counts.pairs else None
+    return PairedFinding(
+        spec=spec,
+        outcome=outcome,
+        observed=spec.off_grid(found.mean) if found else None,
+        interval=_interval(spec, outcome, found) if found else None,
+        against=pairs.against(),
+        favour=pairs.favour(),
+        alpha=alpha,
+        pass_alpha=pass_alpha,
+        pairs=counts.pairs,
+        lost=counts.lost,
+        excess=float(pairs.weights.excess[-1]) if counts.looks else 1.0,
+        smallest_effect=_smallest_effect(spec, counts.pairs, found) if found else None,
+        pairs_needed=found.pairs_needed if found and outcome is Outcome.INCONCLUSIVE else None,
+    )
+
+
+def _estimate(pairs: Weighed, alpha: float, pass_alpha: float) -> Estimate:
+    spec = pairs.spec
     return estimate(
         spec.grid,
-        seen,
-        float(weights.excess[-1]),
+        pairs.seen,
+        float(pairs.weights.excess[-1]),
         tolerance=spec.on_grid(spec.tolerance),
         margin=spec.on_grid(spec.margin),
         alpha=alpha,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from runbook_lib.judge.paired import PairedFinding, PairedSpec
+from runbook_lib.judge.paired import PairedFinding
+from runbook_lib.judge.paired_spec import PairedSpec
 from runbook_lib.verdict import Outcome
 
 
@@ -23,7 +24,7 @@ def reason(finding: PairedFinding) -> str:
         return f"{seen}, surely beyond {least}; {tolerated} is tolerated ({_basis(finding)})"
     if finding.outcome is Outcome.PASS:
         return f"{seen}, surely within {most}; {allowed} is allowed ({_basis(finding)})"
-    return f"cannot rule out {most}, {allowed} is allowed ({_basis(finding)}); {_needed(finding)}"
+    return f"cannot rule out {most}, {allowed} is allowed ({_basis(finding)}); {needed(finding)}"
 
 
 def difference(spec: PairedSpec, value: float) -> str:
@@ -36,15 +37,8 @@ def in_words(value: float, unit: str) -> str:
     return f"× {value:.3g}" if unit == "times" else f"{100 * value:+.2g} pp"
 
 
-def smallest_effect(finding: PairedFinding) -> str:
-    """Say which effect so many pairs find half the time."""
-    if finding.smallest_effect is None:
-        return "no effect would have been found"
-    effect = difference(finding.spec, finding.smallest_effect)
-    return f"a candidate of {effect} would have been found half the time"
-
-
-def _needed(finding: PairedFinding) -> str:
+def needed(finding: PairedFinding) -> str:
+    """Say how many more pairs would settle what is open, to two digits."""
     if finding.pairs_needed is None:
         return "more pairs like these would not settle it"
     # Two digits: it is a forecast from the pairs until now.

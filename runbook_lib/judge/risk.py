@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runbook_lib.catalogue import describe
 from runbook_lib.judge.paired import PairedFinding
 from runbook_lib.plan import Plan
 from runbook_lib.verdict import Outcome
@@ -30,19 +31,24 @@ class Risk:
 
         Of a FAIL, for all criteria together; None while nothing is settled.
         """
+        if math.isinf(found.against):
+            return 0.0
         if found.outcome is Outcome.FAIL:
             return min(1.0, math.exp(-found.against) / self.share)
         return math.exp(-found.favour) if found.outcome is Outcome.PASS else None
 
 
 def risks(plan: Plan) -> dict[str, Risk]:
-    """Return the risk of each paired criterion, by its id."""
-    paired = [(criterion.id, criterion.paired.weight) for criterion in plan.criteria if criterion.paired]
-    parts = shares([weight for _, weight in paired])
+    """Return the risk of each paired criterion, by its id; what may never happen leaves nothing to chance."""
+    weights = {
+        criterion.id: 0.0 if describe(criterion.metric).paired == "zero" else criterion.paired.weight
+        for criterion in plan.criteria
+        if criterion.paired
+    }
     judging = plan.judging
     return {
         name: Risk(share=part, alpha=judging.alpha * part, pass_alpha=judging.pass_alpha)
-        for (name, _), part in zip(paired, parts, strict=True)
+        for name, part in zip(weights, shares(list(weights.values())), strict=True)
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runbook_lib.judge.by_pairs import spec_of
-from runbook_lib.judge.paired import judge_pairs
+from runbook_lib.judge.paired import weighed
 from runbook_lib.judge.risk import risks
 from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
@@ -16,9 +16,9 @@ def settled(plan: Plan, pairs: Mapping[str, PairCounts]) -> bool:
     """Say whether a critical paired criterion has failed, or none is open any more."""
     risk = risks(plan)
     outcomes = {
-        criterion: judge_pairs(
-            spec_of(criterion), pairs[criterion.id], risk[criterion.id].alpha, risk[criterion.id].pass_alpha
-        ).outcome
+        criterion: weighed(spec_of(criterion), pairs[criterion.id]).outcome(
+            risk[criterion.id].alpha, risk[criterion.id].pass_alpha
+        )
         for criterion in plan.criteria
         if criterion.paired
     }

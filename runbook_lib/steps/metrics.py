@@ -240,7 +240,7 @@ def _by_session(plan: Plan, role: Role, window: Window, sessions: Sequence[Sessi
     """Yield what the paired criteria compare, as one figure for each revision: a share, or a median."""
     for metric in dict.fromkeys(criterion.metric for criterion in plan.criteria if criterion.paired):
         values = pd.Series([session_value(metric, session) for session in sessions], dtype=float)
-        middle = values.mean() if describe(metric).paired == "share" else values.median()
+        middle = values.median() if describe(metric).paired == "latency" else values.mean()
         known = len(values) > 0 and math.isfinite(middle)
         note = (
             ""
@@ -250,7 +250,7 @@ def _by_session(plan: Plan, role: Role, window: Window, sessions: Sequence[Sessi
             else "no session was made"
         )
         yield measurement(
-            metric, role, window, float(middle) if known else None, len(values) if known else 0,
+            metric, role, window, float(middle) if known else None, int(values.count()) if known else 0,
             note=note, evidence=(*_LOAD, "evidence/pairs.json"),
         )  # fmt: skip
 

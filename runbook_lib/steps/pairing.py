@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Role, Session
-from runbook_lib.pairs import Pair, PairCounts, count_exceedances, count_failures, count_latencies
+from runbook_lib.pairs import (
+    Pair,
+    PairCounts,
+    count_breaches,
+    count_exceedances,
+    count_failures,
+    count_latencies,
+)
 from runbook_lib.plan import Plan
 from runbook_lib.plan_criterion import Criterion
 
-Value = Callable[[Session], float]
+Value = Callable[[Session], float | None]
 
 
 def count_pairs(
@@ -39,6 +46,8 @@ def _counts(criterion: Criterion, look: int, pairs: Iterable[Pair]) -> PairCount
         return count_exceedances(look, pairs, criterion.paired.above_s)
     if describe(criterion.metric).paired == "latency":
         return count_latencies(look, pairs)
+    if describe(criterion.metric).paired == "zero":
+        return count_breaches(look, pairs)
     return count_failures(look, pairs)
 
 
@@ -50,8 +59,11 @@ def _pairs(value: Value, due: Iterable[int], made: Mapping[tuple[Role, int], Ses
         )
 
 
-def session_value(metric: str, session: Session) -> float:
-    """Return what a paired metric is for one session: a flag, or seconds; infinite for what never came."""
+def session_value(metric: str, session: Session) -> float | None:
+    """Return what a paired metric is for one session: a flag, or seconds; infinite for what never came.
+
+    None where the session did not show it.
+    """
     return _VALUES[metric](session)
 
 
@@ -61,6 +73,12 @@ def _failed(session: Session) -> float:
 
 def _violated(session: Session) -> float:
     return float(session.status != "answered" or bool(session.violations))
+
+
+def _leaked(session: Session) -> float | None:
+    """Return whether another user's mark came; a session that heard nothing shows nothing."""
+    heard = session.status == "answered" or bool(session.events)
+    return float(bool(session.foreign_marks)) if heard or session.foreign_marks else None
 
 
 def _connect_s(session: Session) -> float:
@@ -78,6 +96,7 @@ def _answer_s(session: Session) -> float:
 _VALUES: Mapping[str, Value] = {
     "pairs.failures": _failed,
     "pairs.violations": _violated,
+    "pairs.leaks": _leaked,
     "pairs.connect_s": _connect_s,
     "pairs.first_event_s": _first_event_s,
     "pairs.answer_s": _answer_s,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from runbook_lib.judge.paired import PairedSpec
+from runbook_lib.judge.paired_spec import PairedSpec
 from runbook_lib.pairs import Pair, PairCounts, count_failures, count_latencies, merge
 
 SHARE = PairedSpec(kind="share", tolerance=0, margin=0.01)

@@ -11,7 +11,7 @@ from measured import criterion, judged_run, measured, plan_of
 from runbook_lib.judge import settled
 from runbook_lib.judge.by_pairs import bound_text, spec_of
 from runbook_lib.judge.risk import risks
-from runbook_lib.pairs import Pair, PairCounts, count_failures, merge
+from runbook_lib.pairs import Pair, PairCounts, count_breaches, count_failures, merge
 from runbook_lib.plan_criterion import Criterion
 from runbook_lib.verdict import CriterionResult, Outcome
 
@@ -99,6 +99,39 @@ def test_what_is_open_says_how_many_pairs_would_settle_it() -> None:
 def test_a_metric_and_a_threshold_say_what_is_compared(asked: Criterion, kind: str, text: str) -> None:
     assert spec_of(asked).kind == kind
     assert bound_text(spec_of(asked)) == text
+
+
+def leaks(flags: list[int]) -> PairCounts:
+    return count_breaches(0, [Pair(candidate=flag, baseline=None) for flag in flags])
+
+
+NEVER = criterion("pairs.leaks", id="leaks", paired={"tolerance": 0, "margin": 0.05})
+
+
+@pytest.mark.parametrize(
+    ("flags", "outcome", "would_change"),
+    [
+        ([0] * 200 + [1], Outcome.FAIL, "it passes only if it never happens"),
+        ([1], Outcome.FAIL, "it passes only if it never happens"),
+        ([0] * 200, Outcome.PASS, "it fails by happening once"),
+        ([0] * 60, Outcome.INCONCLUSIVE, "about 90 more pairs would settle it"),
+        ([], Outcome.INCONCLUSIVE, "more pairs like these would not settle it"),
+    ],
+)
+def test_what_may_never_happen_fails_by_happening_once_and_passes_by_many_sessions_without(
+    flags: list[int], outcome: Outcome, would_change: str
+) -> None:
+    plan = plan_of(NEVER, share())
+    judgement = judged_run(plan, [], {}, {"leaks": leaks(flags), "one": pairs(240)})
+    result = judgement.criteria[0]
+    assert (result.outcome, result.would_change) == (outcome, would_change)
+    assert result.bound == "may never happen; passes once more than +5 pp is ruled out"
+    assert result.alpha is None  # it is not left to chance, and takes nothing from the others
+    assert judgement.criteria[1].alpha == 0.01
+    if outcome is Outcome.FAIL:
+        assert (judgement.action, judgement.confidence, result.wrong_at_most) == ("ROLLBACK", "HIGH", 0)
+    assert settled(plan, {"leaks": leaks(flags), "one": pairs(60)}) is (outcome is Outcome.FAIL)
+    assert CriterionResult.model_validate_json(result.model_dump_json()) == result
 
 
 def test_the_chance_of_a_wrong_rollback_is_shared_out_by_weight() -> None:

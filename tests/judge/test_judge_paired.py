@@ -10,9 +10,10 @@ from drawn import LATENCY, SHARE, TAIL, ZERO, failures, flags, latencies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runbook_lib.judge.evidence_line import evidence_line
-from runbook_lib.judge.paired import PairedSpec, judge_pairs
-from runbook_lib.judge.paired_text import reason, smallest_effect
+from runbook_lib.judge.paired import judge_pairs, weighed
+from runbook_lib.judge.paired_spec import PairedSpec
+from runbook_lib.judge.paired_text import reason
+from runbook_lib.judge.trail import trail
 from runbook_lib.pairs import (
     Look,
     Pair,
@@ -25,6 +26,7 @@ from runbook_lib.pairs import (
 from runbook_lib.verdict import Outcome
 
 ALPHA = 0.001
+FINE, BAD = (Pair(candidate=flag, baseline=0) for flag in (0, 1))
 QUICK = settings(max_examples=40, deadline=None)
 SPECS = (SHARE, TAIL, LATENCY, ZERO)
 WIDE = {
@@ -60,7 +62,7 @@ def test_a_criterion_fails_above_its_tolerance_and_passes_within_its_margin(
 
 
 def test_what_may_never_happen_fails_by_happening_once() -> None:
-    seen = merge(count_breaches(0, [False] * 5000), count_breaches(1, [True]))
+    seen = merge(count_breaches(0, [FINE] * 5000), count_breaches(1, [BAD]))
     found = judge_pairs(ZERO, seen, alpha=0)
     assert (found.outcome, found.against) == (Outcome.FAIL, math.inf)
     assert reason(found) == "happened in 1 of 5,001 sessions, and may never happen"
@@ -233,8 +235,7 @@ def test_the_estimate_of_pairs_still_needed_is_about_right() -> None:
     short, long = failures(600, 0.004, 0.004), failures(6000, 0.004, 0.004)
     needed = judge_pairs(SHARE, short, ALPHA).pairs_needed
     assert needed is not None
-    evidence = evidence_line(SHARE, long)
-    settled = next(at.pairs for at in evidence if at.favour >= math.log(50))
+    settled = next(at.pairs for at in trail(weighed(SHARE, long)) if at.favour >= math.log10(50))
     assert 0.5 < (600 + needed) / settled < 2
 
 
@@ -248,12 +249,17 @@ def test_the_smallest_effect_is_found_about_half_the_time() -> None:
     assert 12 <= sum(found) <= 36
 
 
-def test_the_evidence_line_ends_where_the_finding_is() -> None:
+def test_the_trail_ends_where_the_finding_is() -> None:
     counts = failures(600, 0.02, 0.005)
-    line, found = evidence_line(SHARE, counts), judge_pairs(SHARE, counts, ALPHA)
-    assert [at.pairs for at in line] == list(range(60, 601, 60))
-    assert max(at.against for at in line) == found.against
-    assert line[-1].favour == found.favour
+    seen, found = trail(weighed(SHARE, counts)), judge_pairs(SHARE, counts, ALPHA)
+    assert [at.pairs for at in seen] == list(range(60, 601, 60))
+    assert max(at.against for at in seen) == pytest.approx(found.against / math.log(10))
+    assert seen[-1].favour == pytest.approx(found.favour / math.log(10))
+
+
+def test_the_trail_of_what_may_never_happen_jumps_beyond_doubt() -> None:
+    seen = trail(weighed(ZERO, merge(count_breaches(0, [FINE] * 60), count_breaches(1, [FINE, BAD]))))
+    assert [(at.pairs, at.against) for at in seen] == [(60, 0), (62, 99)]
 
 
 @pytest.mark.parametrize(
@@ -298,11 +304,3 @@ def test_the_evidence_line_ends_where_the_finding_is() -> None:
 )
 def test_a_reason_is_one_plain_sentence(spec: PairedSpec, counts: PairCounts, sentence: str) -> None:
     assert reason(judge_pairs(spec, counts, ALPHA)) == sentence
-
-
-def test_the_smallest_effect_is_put_into_words() -> None:
-    assert smallest_effect(judge_pairs(LATENCY, latencies(1200, 1.0), ALPHA)) == (
-        "a candidate of × 1.09 would have been found half the time"
-    )
-    nothing = judge_pairs(LATENCY, PairCounts(grid="latencies"), ALPHA)
-    assert smallest_effect(nothing) == "no effect would have been found"

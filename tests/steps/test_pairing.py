@@ -32,6 +32,8 @@ def session(role: Role = "candidate", number: int = 0, **fields: Any) -> Session
         ("pairs.violations", GOOD, 0),
         ("pairs.violations", GOOD | {"violations": ("tool_executing came twice",)}, 1),
         ("pairs.violations", LOST, 1),
+        ("pairs.leaks", GOOD, 0),
+        ("pairs.leaks", LOST | {"foreign_marks": ("candidate-load-u9t1",)}, 1),
         ("pairs.connect_s", GOOD, 0.2),  # less our own lag
         ("pairs.connect_s", LOST, math.inf),
         ("pairs.first_event_s", GOOD, 0.2),
@@ -44,6 +46,16 @@ def test_a_session_that_never_got_there_is_the_worst_there_is(
     metric: str, fields: dict[str, Any], value: float
 ) -> None:
     assert session_value(metric, session(**fields)) == pytest.approx(value)
+
+
+def test_a_session_that_heard_nothing_does_not_show_that_users_are_separated() -> None:
+    assert session_value("pairs.leaks", session(**LOST)) is None
+    cut_off = {"status": "closed", "events": GOOD["events"]}
+    assert session_value("pairs.leaks", session(**cut_off)) == 0
+    asked = {"id": "leaks", "metric": "pairs.leaks", "paired": {"tolerance": 0, "margin": 0.1}}
+    both = [session("candidate", 0, **LOST), session("candidate", 1, **GOOD), session("baseline", 1, **LOST)]
+    (look,) = count_pairs(plan_with(asked), 0, range(2), both)["leaks"].looks
+    assert (look.steps, look.lost) == ({0: 1}, 1)  # the baseline's part in it does not matter
 
 
 def test_pairs_are_counted_by_number_and_what_was_due_and_not_made_is_lost() -> None:
