@@ -14,6 +14,7 @@ class Metric:
         step: The step whose evidence holds it.
         counts: The value counts the bad ones among the samples.
         leak: It is judged by how fast memory grows, per minute or per session; empty if it is not.
+        starts: It may be compared with the starts of earlier runs.
         paired: It is compared pair by pair: a share of bad sessions, a latency, or what may never happen
             (`zero`, whatever the baseline does); empty if it is not.
     """
@@ -25,6 +26,7 @@ class Metric:
     counts: bool = False
     paired: Literal["", "share", "latency", "zero"] = ""
     leak: Literal["", "minute", "session"] = ""
+    starts: bool = False
 
 
 METRICS = {
@@ -130,7 +132,7 @@ METRICS = {
         meaning="how much faster the candidate's memory floor rises than the baseline's, by time",
     ),
     "startup.latency_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#startup",
+        unit="s", step="metrics", cell="04_metrics#startup", starts=True,
         meaning="median container start-up latency by Cloud Monitoring",
     ),
 }  # fmt: skip

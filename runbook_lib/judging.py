@@ -22,6 +22,7 @@ from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import Pairs
 from runbook_lib.plan import Plan
 from runbook_lib.run_folder import LedgerEntry, RunFolder
+from runbook_lib.starts import Starts
 from runbook_lib.verdict import Action, Verdict
 
 OBSERVED: dict[str, type[StepEvidence]] = {
@@ -101,6 +102,7 @@ def _seen(folder: RunFolder, evidence: dict[str, StepEvidence], missing: dict[st
         unseen=missing,
         pairs=folder.read_evidence("pairs", Pairs).counts,
         memory=folder.read_evidence("memory", MemoryWatch),
+        starts=folder.find_evidence("starts", Starts),
     )
 
 

@@ -23,6 +23,17 @@ class BaselineBound(Section):
         return self
 
 
+class HistoryBound(Section):
+    """Starts of the candidate against the usual ones: the baseline's of this run and of earlier runs.
+
+    A rank test at `judging.alpha`: more than the bound for sure is a FAIL. Too few starts to tell are no
+    failure, but said; 2 of the candidate are enough against 14 in all, a single one against 99.
+    """
+
+    at_most_ratio: float = Field(gt=0)
+    """How many times as long as usual a start may take."""
+
+
 class Paired(Section):
     """Candidate against baseline, session by session, under load; for the metrics `pairs.…`.
 
@@ -68,6 +79,8 @@ class Criterion(Section):
     at_least: float | None = None
     baseline: BaselineBound | None = None
     """Bound relative to the baseline; holds in addition to the absolute one."""
+    history: HistoryBound | None = None
+    """Bound relative to the usual starts; holds in addition to the others. For `startup.latency_s`."""
     paired: Paired | None = None
     """Comparison by pairs, instead of bounds."""
     critical: bool = True
@@ -94,6 +107,8 @@ class Criterion(Section):
             raise ValueError(f"{self.metric} is judged by {'paired' if kind else 'bounds'}")
         if metric and metric.leak and (self.at_most is None or self.at_least is not None or self.baseline):
             raise ValueError(f"{self.metric} is judged by at_most alone: it is against the baseline as it is")
+        if self.history and not (metric and metric.starts):
+            raise ValueError(f"history is for startup.latency_s, not for {self.metric}")
         if self.paired and kind != "latency" and self.paired.above_s is not None:
             raise ValueError("paired.above_s is for latencies")
         if self.paired and kind == "zero" and self.paired.tolerance:

@@ -17,6 +17,7 @@ from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.commands import LocalCommands
 from runbook_lib.decisions import Act, is_held_back, require_approval, who_decides
+from runbook_lib.earlier import with_earlier
 from runbook_lib.errors import CorruptEvidence, PlanError, RunbookError, RunRefused
 from runbook_lib.evidence import (
     DeployEvidence,
@@ -195,6 +196,7 @@ class Run:
                 seen = measure(self.plan, self._deployed(), self.ports, enough, watch)
             self.folder.write_evidence("pairs", Pairs(counts=seen.pairs))
             self.folder.write_evidence("memory", seen.memory)
+            self.folder.write_evidence("starts", with_earlier(seen.starts, self.folder.path.parent))
             self.folder.write_table("load_sessions", session_table(seen.sessions))
             self.folder.write_table("series", seen.series)
             return seen.evidence

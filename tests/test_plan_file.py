@@ -15,8 +15,8 @@ SECTIONS = (
     "regressions, selftest, report"
 )
 CRITERION = (
-    "id, title, group, metric, at_most, at_least, baseline, paired, critical, min_samples, failure_limit, "
-    "must_have_data"
+    "id, title, group, metric, at_most, at_least, baseline, history, paired, critical, min_samples, "
+    "failure_limit, must_have_data"
 )
 BOUNDS = "give at_most, at_least or baseline, or else paired"
 SUITE = (
@@ -33,6 +33,24 @@ TEXT = "must be text (a number or a date needs quotes)"
 def test_the_smallest_plan_has_every_default(plan_file: WritePlan) -> None:
     plan = load_plan(plan_file())
     assert (plan.candidate.image, plan.rollout.strategy, plan.criteria[0].at_least) == ("chat:2", "tag", 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("metric: pairs.leaks, paired: {tolerance: 0.01, margin: 0.1}",
+         "paired.tolerance of pairs.leaks is 0: one session is a FAIL"),
+        ("metric: pairs.leaks, paired: {tolerance: 0, margin: 0.1, above_s: 2}",
+         "paired.above_s is for latencies"),
+        ("metric: deploy.duration_s, at_most: 9, history: {at_most_ratio: 2}",
+         "history is for startup.latency_s, not for deploy.duration_s"),
+    ],
+)  # fmt: skip
+def test_a_criterion_is_asked_only_what_its_metric_can_answer(
+    plan_file: WritePlan, asked: str, expected: str
+) -> None:
+    text = PLAN.partition("criteria:")[0] + f"criteria:\n  - {{id: one, title: One, {asked}}}\n"
+    assert complaint(plan_file(text)).endswith(f"criteria.0: {expected}")
 
 
 @pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)

@@ -14,6 +14,8 @@ def bound_text(criterion: Criterion) -> str:
         parts.append(f"≤ {criterion.at_most:g}")
     if criterion.baseline is not None:
         parts.append(f"≤ {_limit_text(criterion.baseline)}")
+    if criterion.history is not None:
+        parts.append(f"≤ usual start × {criterion.history.at_most_ratio:g}")
     return " and ".join(parts)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from runbook_lib.catalogue import describe
 from runbook_lib.judge.by_leak import judge_by_leak
 from runbook_lib.judge.by_pairs import judge_by_pairs
+from runbook_lib.judge.by_starts import judge_by_starts
 from runbook_lib.judge.criterion import judge_criterion
 from runbook_lib.judge.risk import Risk, risks
 from runbook_lib.judge.seen import Seen
@@ -29,4 +30,6 @@ def _judge_one(plan: Plan, criterion: Criterion, risk: Mapping[str, Risk], seen:
         return judge_by_pairs(criterion, counts, risk[criterion.id], candidate, baseline, unseen)
     if describe(criterion.metric).leak:
         return judge_by_leak(criterion, seen.memory, plan.judging.alpha, unseen)
+    if criterion.history:
+        return judge_by_starts(criterion, seen.starts, plan.judging.alpha, candidate, baseline, unseen)
     return judge_criterion(criterion, candidate, baseline, unseen)

@@ -10,6 +10,7 @@ from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement, Role
 from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import PairCounts
+from runbook_lib.starts import Starts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +22,14 @@ class Seen:
         unseen: For each step that left no evidence, the reason.
         pairs: Pairs of sessions by the id of the criterion that compares them.
         memory: Both revisions' memory under load.
+        starts: Starts of this run and of earlier ones; None where the run has kept none.
     """
 
     measurements: tuple[Measurement, ...] = ()
     unseen: Mapping[str, str] = field(default_factory=dict)
     pairs: Mapping[str, PairCounts] = field(default_factory=dict)
     memory: MemoryWatch | None = None
+    starts: Starts | None = None
 
     def of(self, metric: str, role: Role = "candidate") -> Measurement | None:
         """Return the measurement of a metric on one revision, or None where nobody made it."""

@@ -18,7 +18,8 @@ import numpy as np
 from runbook_lib.judge.ranks import Floats, RankInterval, shift_interval
 from runbook_lib.verdict import Outcome
 
-_MOST_STARTS = 50  # the newest; more would make the exact distribution slow, and say nothing new
+# The newest; more would make the exact distribution slow, and say nothing new.
+_MOST_STARTS, _MOST_EARLIER = 50, 150
 _CONTRADICTION_LEVEL = 0.025
 
 
@@ -85,7 +86,8 @@ def judge_startup(starts: StartSamples, *, at_most_ratio: float, alpha: float) -
 
 def _compared(starts: StartSamples) -> _Compared:
     """Return the newest starts; the history is left out where the baseline's present starts contradict it."""
-    ours, present, earlier = map(_logs, (starts.candidate_s, starts.baseline_s, starts.history_s))
+    ours, present = _logs(starts.candidate_s, _MOST_STARTS), _logs(starts.baseline_s, _MOST_STARTS)
+    earlier = _logs(starts.history_s, _MOST_EARLIER)
     if not len(earlier):
         return _Compared(ours=ours, theirs=present, against=f"{len(present)}")
     if _contradict(present, earlier):
@@ -95,10 +97,10 @@ def _compared(starts: StartSamples) -> _Compared:
     return _Compared(ours=ours, theirs=np.concatenate((earlier, present)), against=against)
 
 
-def _logs(times_s: Sequence[float]) -> Floats:
+def _logs(times_s: Sequence[float], newest: int) -> Floats:
     if any(time_s <= 0 for time_s in times_s):
         raise ValueError(f"a start-up took {min(times_s):g} s: it must be above 0")
-    return np.log(np.array(times_s[-_MOST_STARTS:], dtype=np.float64))
+    return np.log(np.array(times_s[-newest:], dtype=np.float64))
 
 
 def _contradict(present: Floats, earlier: Floats) -> bool:

@@ -23,9 +23,11 @@ from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.ports import MetricType, Ports
+from runbook_lib.starts import Starts
 from runbook_lib.steps.loading import Enough, Loaded, Show, load
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.pairing import session_value
+from runbook_lib.steps.starting import seen_starts
 from runbook_lib.steps.watching import watch_memory
 
 _LOAD = ("evidence/metrics.json", "evidence/load_sessions.parquet")
@@ -52,7 +54,7 @@ _WANTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsObservation:
-    """The step's evidence, its pairs by criterion, both revisions' memory, its sessions, and its series.
+    """The step's evidence, its pairs by criterion, both revisions' memory, starts, sessions and series.
 
     `series` has one row per point: `time` (UTC), `role`, `metric`, `value`, `count`, `label`, `unit`.
     """
@@ -60,6 +62,7 @@ class MetricsObservation:
     evidence: MetricsEvidence
     pairs: dict[str, PairCounts]
     memory: MemoryWatch
+    starts: Starts
     sessions: tuple[Session, ...]
     series: pd.DataFrame
 
@@ -106,6 +109,7 @@ def measure(
         evidence=evidence,
         pairs=loaded.pairs,
         memory=watch_memory(series, loaded),
+        starts=seen_starts(series, deployed, plan.target),
         sessions=loaded.sessions,
         series=series,
     )

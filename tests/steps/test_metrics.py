@@ -70,6 +70,12 @@ def test_two_healthy_revisions_give_full_samples_and_name_no_defect(staging: Sta
         assert found["memory.growth_mib"].samples >= 2
         assert 0.05 < value(found["startup.latency_s"]) < 5
         assert found["startup.latency_s"].samples >= 1
+    assert seen.starts.service.startswith("other:projects/")
+    assert seen.starts.earlier == ()
+    for started in (seen.starts.candidate, seen.starts.baseline):
+        assert 0.05 < started[0].took_s < 5
+        assert started[0].revision.startswith(seen.starts.service.rpartition("/")[2])
+    assert seen.starts.candidate[0].revision != seen.starts.baseline[0].revision
 
 
 def test_failed_requests_are_named_on_one_revision_and_a_memory_leak_on_the_other(staging: Staging) -> None:
