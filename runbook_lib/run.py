@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,7 +26,6 @@ from runbook_lib.evidence import (
     PromoteEvidence,
     Role,
     RollbackEvidence,
-    Session,
     StepEvidence,
 )
 from runbook_lib.evidence_logs import LogsEvidence
@@ -48,6 +47,7 @@ from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
+from runbook_lib.session_table import session_table
 from runbook_lib.steps.deploy import deploy
 from runbook_lib.steps.log_reading import revisions
 from runbook_lib.steps.logs import read_logs
@@ -375,13 +375,6 @@ class Run:
         plan, _, given = started.partition(" ")
         pairs = (pair.partition("=") for pair in given.split(", ") if pair)
         return {"plan": plan} | {name: value for name, _, value in pairs}
-
-
-def session_table(sessions: Iterable[Session]) -> pd.DataFrame:
-    """Return one row per session; columns are the fields of `evidence.Session`."""
-    rows = [session.model_dump() for session in sessions]
-    table = pd.DataFrame(rows, columns=list(Session.model_fields))
-    return table.astype({"connect_s": float, "answer_s": float})
 
 
 def open_run(path: Path) -> Run:
