@@ -71,17 +71,20 @@ def run(
     ] = "",
 ) -> None:
     """Run all notebooks of a validation without anybody watching, and end with the verdict."""
-    from runbook_lib.headless import run_notebooks
-    from runbook_lib.run import Run
+    from runbook_lib.kernels.forking import warming_up
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as Ctrl-C does
     root = project_root()
-    begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
-    if approve:
-        begun.decide("deploy", approved=True, reason=approve)
-    show_start(begun)
-    with ProgressLines(begun.folder.path) as watch:
-        code = run_notebooks(begun, watch, root / NOTEBOOKS)
+    with warming_up():  # while this process imports what it needs itself
+        from runbook_lib.headless import run_notebooks
+        from runbook_lib.run import Run
+
+        begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
+        if approve:
+            begun.decide("deploy", approved=True, reason=approve)
+        show_start(begun)
+        with ProgressLines(begun.folder.path) as watch:
+            code = run_notebooks(begun, watch, root / NOTEBOOKS)
     show_verdict(begun, begun.verdict())
     raise typer.Exit(code)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import papermill
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.paths import jupyter_runtime_dir
-from papermill.exceptions import PapermillExecutionError
-from traitlets import default
-
 from runbook_lib.errors import PlanError
 from runbook_lib.judging import COULD_NOT_LOOK, unseen
+from runbook_lib.kernels import without
 from runbook_lib.run import INTERRUPTED, Run
 from runbook_lib.run_folder import LedgerEntry
+
+with without(
+    "rfc3987_syntax"
+):  # jsonschema can do without; compiling its grammars takes longer than all the rest
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from runbook_lib.kernels.engine import NAME as WARM
+    from runbook_lib.kernels.ready import ReadyKernels
 
 OBSERVING = ("01_deploy", "02_logs", "03_tests", "04_metrics")
 REPORT, ROLLBACK = "05_report", "06_rollback"
@@ -37,21 +40,6 @@ class Progress:
 Watcher = Callable[[Progress], None]
 
 
-class PrivateKernelManager(AsyncKernelManager):
-    """Starts kernels that talk over sockets in the user's runtime folder: no port that others could reach."""
-
-    @default("transport")
-    def _private_transport(self) -> str:
-        return "ipc"
-
-    @default("ip")
-    def _private_sockets(self) -> str:
-        """Return the sockets' common path; the default would be one name for all kernels of a folder."""
-        folder = Path(jupyter_runtime_dir())
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return str(folder / f"runbook-{secrets.token_hex(6)}")
-
-
 def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
     """Execute the run's notebooks, judge, report, roll back where verdict and plan say so.
 
@@ -68,10 +56,11 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
     """
     code = INTERRUPTED
     try:
-        for name in OBSERVING:
-            if not _execute(run, name, watch, notebooks) and _must_stop(run):
-                break
-        _conclude(run, watch, notebooks)
+        with ReadyKernels() as kernels:
+            for name in OBSERVING:
+                if not _execute(run, name, watch, notebooks, kernels) and _must_stop(run):
+                    break
+            _conclude(run, watch, notebooks, kernels)
         code = run.exit_code()
     finally:
         run.note("run ended", exit_code=code)
@@ -79,16 +68,18 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
     return code
 
 
-def _conclude(run: Run, watch: Watcher, notebooks: Path) -> None:
+def _conclude(run: Run, watch: Watcher, notebooks: Path, kernels: ReadyKernels) -> None:
     """Judge and report, in the notebook or, should its kernel die, here; then roll back if that is due."""
-    if not _execute(run, REPORT, watch, notebooks):
+    if not _execute(run, REPORT, watch, notebooks, kernels):
         run.judge()
     verdict = run.verdict()
     if verdict and verdict.action == "ROLLBACK" and run.plan.rollout.on_rollback == "automatic":
-        _execute(run, ROLLBACK, watch, notebooks, confirm="yes")
+        _execute(run, ROLLBACK, watch, notebooks, kernels, confirm="yes")
 
 
-def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters: str) -> bool:
+def _execute(
+    run: Run, name: str, watch: Watcher, notebooks: Path, kernels: ReadyKernels, **parameters: str
+) -> bool:
     """Execute one notebook into the run folder and say whether it came to its end."""
     source = notebooks / f"{name}.ipynb"
     if not source.is_file():
@@ -102,8 +93,8 @@ def _execute(run: Run, name: str, watch: Watcher, notebooks: Path, **parameters:
             parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
             progress_bar=False,
             start_timeout=_KERNEL_START_LIMIT_S,
-            kernel_manager_class=PrivateKernelManager,
-            shutdown_kernel="immediate",  # a graceful one stalls for seconds now and then
+            engine_name=WARM,
+            kernels=kernels,
         )
     except PapermillExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"

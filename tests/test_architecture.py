@@ -40,10 +40,10 @@ FLOORS = {
         "starts",
         "verdict",
     ),
-    2: ("agent", "commands", "gcp", "judge", "local_cloud", "run_folder", "steps"),
+    2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
     3: ("decisions", "earlier", "plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "judging", "live", "run", "selftest"),
-    5: ("cli", "notebook", "terminal", "terminal_logs"),
+    5: ("cli", "fork_server", "notebook", "terminal", "terminal_logs"),
 }
 # fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
@@ -75,6 +75,7 @@ SIDEWAYS = {
     ("headless", "run"),
     ("run", "live"),
     ("cli", "terminal"),
+    ("fork_server", "notebook"),
     ("cli", "terminal_logs"),
 }
 ALONE = "emulator"

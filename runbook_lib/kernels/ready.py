@@ -1,0 +1,72 @@
+"""Keep one kernel ready, so that a notebook finds it waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_core.utils import ensure_event_loop
+
+from runbook_lib.kernels.manager import WarmKernelManager
+
+_READY_WITHIN_S = 120
+_NO_HISTORY = "--HistoryManager.hist_file=:memory:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyKernel:
+    """A kernel nobody has used yet, and the client that has seen it answer."""
+
+    manager: WarmKernelManager
+    client: AsyncKernelClient
+
+    async def end(self) -> None:
+        """Kill it and remove what it leaves."""
+        self.client.stop_channels()
+        await self.manager.shutdown_kernel(now=True)
+
+
+class ReadyKernels:
+    """Starts the next kernel while a notebook runs; each kernel is given away once.
+
+    The start goes on whenever this thread's event loop runs, and nbclient runs it while a cell works.
+    """
+
+    def __init__(self) -> None:
+        self._next: asyncio.Task[ReadyKernel] | None = None
+
+    def __enter__(self) -> ReadyKernels:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        kernel = self.take()
+        if kernel:
+            ensure_event_loop().run_until_complete(kernel.end())
+
+    def prepare(self, kernel_name: str) -> None:
+        """Begin to start a kernel in the working folder, if none is being started already."""
+        if self._next is None:
+            self._next = ensure_event_loop().create_task(_started(kernel_name))
+
+    def take(self) -> ReadyKernel | None:
+        """Return the kernel when it is ready; None if there is none, or it did not become ready."""
+        preparing, self._next = self._next, None
+        with suppress(Exception):  # of any kind: the notebook's own kernel will then say what is wrong
+            return ensure_event_loop().run_until_complete(preparing) if preparing else None
+        return None
+
+
+async def _started(kernel_name: str) -> ReadyKernel:
+    manager = WarmKernelManager(kernel_name=kernel_name)
+    await manager.start_kernel(extra_arguments=[_NO_HISTORY])
+    client = manager.client()
+    client.start_channels()
+    try:
+        await client.wait_for_ready(timeout=_READY_WITHIN_S)
+    except RuntimeError:
+        await ReadyKernel(manager=manager, client=client).end()
+        raise
+    client.allow_stdin = False
+    return ReadyKernel(manager=manager, client=client)
