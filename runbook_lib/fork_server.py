@@ -57,6 +57,9 @@ def _import_what_notebooks_need() -> None:
     import ipykernel.debugger
     import ipykernel.kernelapp  # noqa: F401
 
+    import runbook_lib.gcp.cloud_logging
+    import runbook_lib.gcp.cloud_monitoring
+    import runbook_lib.gcp.cloud_run
     import runbook_lib.notebook  # noqa: F401
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runbook_lib.plan import Plan
-from runbook_lib.steps.suites import as_argv
+from runbook_lib.plan_suite import as_argv
 
 
 def notes_on(plan: Plan) -> tuple[str, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from runbook_lib.plan_section import Environment, Seconds, Section, check_templates
+
+_PYTEST_NODE = re.compile(r"\.py::")
 
 
 class Suite(Section):
@@ -64,3 +67,13 @@ class Suite(Section):
                 "parallel suites need a user_agent with {suite}, or nobody knows whose a request was"
             )
         return self
+
+
+def as_argv(suite: Suite) -> tuple[str, ...]:
+    """Return the suite's command line; `python FILE.py::TEST`, which Python cannot run, becomes pytest."""
+    if suite.pytest:
+        return ("python", "-m", "pytest", *suite.pytest)
+    program, *rest = suite.command
+    if program in ("python", "python3") and rest and _PYTEST_NODE.search(rest[0]):
+        return (program, "-m", "pytest", *rest)
+    return suite.command

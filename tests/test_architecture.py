@@ -43,7 +43,7 @@ FLOORS = {
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
     3: ("decisions", "earlier", "plan_notes", "plan_reference", "recorded", "report"),
     4: ("headless", "judging", "live", "run", "selftest"),
-    5: ("cli", "fork_server", "notebook", "terminal", "terminal_logs"),
+    5: ("cli", "entry", "fork_server", "help_text", "notebook", "terminal", "terminal_logs"),
 }
 # fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
@@ -76,6 +76,9 @@ SIDEWAYS = {
     ("run", "live"),
     ("cli", "terminal"),
     ("fork_server", "notebook"),
+    ("entry", "cli"),
+    ("help_text", "cli"),
+    ("help_text", "entry"),
     ("cli", "terminal_logs"),
 }
 ALONE = "emulator"

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
-from runbook_lib.cli import parameters_of
+from runbook_lib.cli import app, parameters_of
+from runbook_lib.entry import OVERVIEW
 from runbook_lib.errors import PlanError
+from runbook_lib.help_text import overview
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
@@ -38,10 +41,10 @@ def runbook(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_help_names_every_command_and_the_exit_codes() -> None:
     ended = runbook("--help")
     assert ended.returncode == 0
-    listed = [
-        line.split()[1] for line in ended.stdout.splitlines() if line.startswith("│ ") and line[2] != " "
-    ]
-    assert tuple(name for name in listed if name in COMMANDS) == COMMANDS
+    lines = ended.stdout.splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
+    assert tuple(listed) == COMMANDS
+    assert max(map(len, lines)) <= 80
     words = " ".join(ended.stdout.split())
     assert (
         "Exit codes: 0 proceed, 10 investigate, 20 rollback, 2 bad plan or usage, 3 could not look, "
@@ -50,10 +53,21 @@ def test_the_help_names_every_command_and_the_exit_codes() -> None:
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "emulator"])
-def test_every_command_explains_itself(command: str) -> None:
-    ended = runbook(command, "--help")
-    assert ended.returncode == 0
-    assert f"Usage: runbook {command}" in ended.stdout
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        get_group(app).main([command, "--help"], prog_name="runbook")
+    assert ended.value.code == 0
+    assert f"Usage: runbook {command}" in capsys.readouterr().out
+
+
+def test_the_overview_is_what_the_commands_say_of_themselves() -> None:
+    text = Path(OVERVIEW).read_text("utf-8")
+    assert text == overview(), "run `python -m runbook_lib.help_text` to write it anew"
+
+
+def test_without_a_command_the_overview_is_shown_as_bad_usage() -> None:
+    ended = runbook()
+    assert (ended.returncode, ended.stdout) == (2, overview())
 
 
 def test_the_emulators_own_help_is_reached() -> None:
@@ -67,7 +81,7 @@ def test_an_unknown_command_ends_with_2() -> None:
 def test_a_good_plan_is_called_good_and_the_seeds_own_commands_are_explained() -> None:
     ended = runbook("lint", "notebooks/plans/issue-891.yaml")
     assert ended.returncode == 0
-    assert ended.stdout.endswith("notebooks/plans/issue-891.yaml is a good plan: 23 criteria, 5 suites\n")
+    assert ended.stdout.endswith("notebooks/plans/issue-891.yaml is a good plan: 24 criteria, 5 suites\n")
     assert "note: suites.golden-path: Python cannot run `tests/e2e/test_golden_path" in ended.stdout
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from runbook_lib.gcp.channels import channel_to
-from runbook_lib.gcp.cloud_logging import CloudLogging
-from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
-from runbook_lib.gcp.cloud_run import CloudRunService
 from runbook_lib.plan import Endpoints, Target
+
+if TYPE_CHECKING:
+    from runbook_lib.gcp.cloud_logging import CloudLogging
+    from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
+    from runbook_lib.gcp.cloud_run import CloudRunService
 
 __all__ = ["Cloud", "connect"]
 
@@ -23,7 +25,15 @@ class Cloud:
 
 
 def connect(target: Target, endpoints: Endpoints | None) -> Cloud:
-    """Return adapters for `target`: at `endpoints` without TLS, or on Google Cloud for None."""
+    """Return adapters for `target`: at `endpoints` without TLS, or on Google Cloud for None.
+
+    Google's clients are imported here, by whoever really needs a cloud: that takes as long as all the rest.
+    """
+    from runbook_lib.gcp.channels import channel_to
+    from runbook_lib.gcp.cloud_logging import CloudLogging
+    from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
+    from runbook_lib.gcp.cloud_run import CloudRunService
+
     if endpoints is None:
         return Cloud(
             run=CloudRunService(target), logging=CloudLogging(target), monitoring=CloudMonitoring(target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runbook_lib.report import html, junit, markdown
 from runbook_lib.report.record import RunRecord
 from runbook_lib.run_folder import write_atomically
 
@@ -12,7 +11,12 @@ __all__ = ["RunRecord", "write_reports"]
 
 
 def write_reports(record: RunRecord, folder: Path) -> tuple[Path, ...]:
-    """Write `report.html`, `report.md` and `junit.xml` into `folder`, each whole or not at all."""
+    """Write `report.html`, `report.md` and `junit.xml` into `folder`, each whole or not at all.
+
+    What draws is imported here: most of what looks at a record draws nothing.
+    """
+    from runbook_lib.report import html, junit, markdown
+
     contents = {
         "report.html": html.render(record),
         "report.md": markdown.render(record),

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook_lib.evidence_suites import TestResult
-from runbook_lib.plan_suite import Suite
+from runbook_lib.plan_suite import Suite, as_argv
 from runbook_lib.steps.suites.attempt import Attempt, Bench, Report, attempt
-from runbook_lib.steps.suites.invocation import as_argv
 
 _OF_THE_SUITE = re.compile(r"exit code -?\d+|time limit|pytest|plan|bail out|report")
 _TEMPLATES = ("{candidate_url}", "{candidate_ws_url}")

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runbook_lib.evidence import DeployEvidence, Role
-from runbook_lib.plan_suite import Suite
+from runbook_lib.plan_suite import Suite, as_argv
 
 _PLAIN = {"NO_COLOR": "1", "PY_COLORS": "0", "FORCE_COLOR": "", "CLICOLOR_FORCE": "0"}
 """A kernel's environment asks for colours, which nobody wants in evidence."""
 PLUGIN = Path(__file__).parent / "plugin"
-_PYTEST_NODE = re.compile(r"\.py::")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +35,6 @@ class Invocation:
     def pytest_log(self) -> Path:
         """Where our plugin writes."""
         return self.folder / "pytest.jsonl"
-
-
-def as_argv(suite: Suite) -> tuple[str, ...]:
-    """Return the suite's command line; `python FILE.py::TEST`, which Python cannot run, becomes pytest."""
-    if suite.pytest:
-        return ("python", "-m", "pytest", *suite.pytest)
-    program, *rest = suite.command
-    if program in ("python", "python3") and rest and _PYTEST_NODE.search(rest[0]):
-        return (program, "-m", "pytest", *rest)
-    return suite.command
 
 
 def agent_of(name: str, suite: Suite, run_id: str) -> str:

@@ -13,13 +13,13 @@ from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import DeployEvidence, Measurement, Role, Window
 from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult
 from runbook_lib.plan import Plan
-from runbook_lib.plan_suite import Suite
+from runbook_lib.plan_suite import Suite, as_argv
 from runbook_lib.ports import LogQuery, Ports
 from runbook_lib.redact import redact
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.suites.attempt import Bench, attempt
 from runbook_lib.steps.suites.compare import compared
-from runbook_lib.steps.suites.invocation import agent_of, as_argv
+from runbook_lib.steps.suites.invocation import agent_of
 from runbook_lib.steps.suites.progress import Watch
 from runbook_lib.steps.suites.reach import RequestLog, believed
 from runbook_lib.steps.suites.trouble import with_trouble

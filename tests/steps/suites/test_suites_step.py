@@ -16,9 +16,9 @@ from runbook_lib.errors import CommandFailed
 from runbook_lib.evidence import DeployEvidence, Measurement
 from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence
 from runbook_lib.plan import Endpoints, Plan
-from runbook_lib.plan_suite import Suite
+from runbook_lib.plan_suite import Suite, as_argv
 from runbook_lib.redact import secrets_of
-from runbook_lib.steps.suites import as_argv, run_suites
+from runbook_lib.steps.suites import run_suites
 
 REACHING = """
 import os, unittest, urllib.request
