@@ -1,6 +1,7 @@
 """The image catalogue: maps an image name to the command that is its container."""
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Catalogue:
 
     def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = images
+        # As a secret that is mounted into a service: a token from one instance is good at all the others.
+        self._sample_secret = secrets.token_urlsafe(48)
 
     def find(self, name: str) -> Image | None:
         """Return the image, or None when nobody has built it."""
@@ -60,7 +63,7 @@ class Catalogue:
             return self._images[name]
         variant = name.removeprefix(SAMPLE_PREFIX)
         if name.startswith(SAMPLE_PREFIX) and variant in SAMPLE_VARIANTS:
-            return _sample_image(variant)
+            return _sample_image(variant, self._sample_secret)
         return None
 
 
@@ -97,10 +100,10 @@ def _user_image(path: Path, name: str, entry: Any) -> Image:
     )
 
 
-def _sample_image(variant: str) -> Image:
+def _sample_image(variant: str, secret: str) -> Image:
     inherited = os.environ.get("PYTHONPATH", "")
     search_path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), inherited]))
     return Image(
         command=(sys.executable, "-m", "runbook_lib.emulator.sample_service", "--variant", variant),
-        env={"PYTHONPATH": search_path},
+        env={"PYTHONPATH": search_path, "JWT_SECRET_KEY": secret},
     )

@@ -20,6 +20,18 @@ def test_the_sample_images_are_built_in() -> None:
     )
 
 
+def test_all_sample_images_of_one_staging_take_each_others_tokens_and_no_other_stagings() -> None:
+    here, there = load_catalogue(None), load_catalogue(None)
+    images = (
+        here.find("sample-agent:healthy"),
+        here.find("sample-agent:previous"),
+        there.find("sample-agent:healthy"),
+    )
+    ours, beside, elsewhere = (image.env["JWT_SECRET_KEY"] for image in images if image)
+    assert ours == beside != elsewhere
+    assert len(ours) >= 48
+
+
 @pytest.mark.parametrize("name", ["sample-agent:unheard-of", "sample-agent", "healthy", ""])
 def test_a_name_that_nobody_built_is_not_found(name: str) -> None:
     assert load_catalogue(None).find(name) is None
