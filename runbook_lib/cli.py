@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import typer
 from runbook_lib import __version__
 from runbook_lib.errors import MissingEvidence, PlanError, RunbookError
 from runbook_lib.places import NOTEBOOKS, find_file, project_root
+from runbook_lib.signals import end_in_order
 from runbook_lib.terminal import (
     ProgressLines,
     say,
@@ -73,9 +73,10 @@ def run(
     """Run all notebooks of a validation without anybody watching, and end with the verdict."""
     from runbook_lib.kernels.forking import warming_up
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as Ctrl-C does
+    end_in_order()
     root = project_root()
     with warming_up():  # while this process imports what it needs itself
+        from runbook_lib.folder_lock import runner_of
         from runbook_lib.headless import run_notebooks
         from runbook_lib.run import Run
 
@@ -83,9 +84,29 @@ def run(
         if approve:
             begun.decide("deploy", approved=True, reason=approve)
         show_start(begun)
-        with ProgressLines(begun.folder.path) as watch:
+        with runner_of(begun.folder), ProgressLines(begun.folder.path) as watch:
             code = run_notebooks(begun, watch, root / NOTEBOOKS)
     show_verdict(begun, begun.verdict())
+    raise typer.Exit(code)
+
+
+@app.command()
+def resume(run: RunArgument) -> None:
+    """Go on with a run that was interrupted: what is done stays, what was interrupted is done again."""
+    from runbook_lib.kernels.forking import warming_up
+
+    end_in_order()
+    with warming_up():
+        from runbook_lib.folder_lock import runner_of
+        from runbook_lib.headless import run_notebooks
+        from runbook_lib.run import open_run
+
+        found = open_run(find_file(run))
+        show_start(found)
+        with runner_of(found.folder), ProgressLines(found.folder.path) as watch:
+            found.resume()
+            code = run_notebooks(found, watch, project_root() / NOTEBOOKS)
+    show_verdict(found, found.verdict())
     raise typer.Exit(code)
 
 
@@ -200,6 +221,7 @@ def promote(
     """Move the traffic to a run's candidate, step by step, looking at it after each."""
     from runbook_lib.run import open_run
 
+    end_in_order()
     found = open_run(find_file(run))
     done = found.promote(override, to)
     found.write_reports()
@@ -212,6 +234,7 @@ def rollback(run: RunArgument) -> None:
     """Return all traffic to a run's baseline and probe it; safe to repeat."""
     from runbook_lib.run import open_run
 
+    end_in_order()
     found = open_run(find_file(run))
     done = found.roll_back()
     found.write_reports()

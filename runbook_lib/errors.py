@@ -72,11 +72,19 @@ class NotFound(CloudError):
 
 
 class QuotaExceeded(CloudError):
-    """The API's quota is used up for now."""
+    """The API's quota is used up for now; what was asked was not done."""
+
+
+class AlreadyExists(CloudError):
+    """What was to be created is there."""
+
+
+class Conflict(CloudError):
+    """Somebody else changed the resource in between; what was asked was not done."""
 
 
 class CloudUnavailable(CloudError):
-    """The API did not answer, or answered that it cannot now; the only cloud error that is retried."""
+    """The API did not answer, or answered that it cannot now; a change may have been made all the same."""
 
 
 class RevisionNotReady(RunbookError):

@@ -85,6 +85,7 @@ class RevisionState(Record):
         ready: None while the cloud has not decided.
         settled: When that was decided, i.e. the Ready condition's last change; None before.
         memory_limit_mib: Memory limit of its first container; None where it has none.
+        deployment: Idempotency key of the deployment that made it; empty where the runbook did not.
     """
 
     name: str
@@ -94,6 +95,7 @@ class RevisionState(Record):
     settled: datetime | None = None
     message: str = ""
     memory_limit_mib: float | None = None
+    deployment: str = ""
 
 
 class ServiceState(Record):
@@ -111,6 +113,10 @@ class ServiceState(Record):
     def tag_url(self, tag: str) -> str:
         """Return the URL of `tag`, or an empty text where there is none."""
         return next((share.url for share in self.traffic if share.tag == tag), "")
+
+    def percent_of(self, revision: str) -> int:
+        """Return a revision's share of the traffic, all its rows together."""
+        return sum(share.percent for share in self.traffic if share.revision == revision)
 
     def serving(self) -> str:
         """Return the revision with the largest share of the traffic, or an empty text."""

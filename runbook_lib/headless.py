@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runbook_lib.errors import PlanError
-from runbook_lib.judging import COULD_NOT_LOOK, unseen
+from runbook_lib.errors import PlanError, RunbookError, RunRefused
+from runbook_lib.judging import COULD_NOT_LOOK, INTERRUPTED, unseen
 from runbook_lib.kernels import without
-from runbook_lib.run import INTERRUPTED, Run
+from runbook_lib.resuming import left_to_do
+from runbook_lib.run import Run
 from runbook_lib.run_folder import LedgerEntry
 
 with without(
@@ -22,7 +24,6 @@ with without(
     from runbook_lib.kernels.engine import NAME as WARM
     from runbook_lib.kernels.ready import ReadyKernels
 
-OBSERVING = ("01_deploy", "02_logs", "03_tests", "04_metrics")
 REPORT, ROLLBACK = "05_report", "06_rollback"
 _ENDS_THE_LOOKING = ("CloudUnavailable", "CommandFailed", "KeyboardInterrupt")
 _KERNEL_START_LIMIT_S = 120
@@ -53,19 +54,37 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
 
     Returns:
         The exit code of the run.
+
+    Raises:
+        RunRefused: If another run has the service; nothing was begun.
     """
     code = INTERRUPTED
     try:
+        run.take_service()
         with ReadyKernels() as kernels:
-            for name in OBSERVING:
+            for name in left_to_do(run.folder):
                 if not _execute(run, name, watch, notebooks, kernels) and _must_stop(run):
                     break
             _conclude(run, watch, notebooks, kernels)
         code = run.exit_code()
+    except RunRefused as refused:
+        code = refused.exit_code
+        raise
+    except BaseException:
+        _tell_what_was_seen(run)
+        raise
     finally:
+        run.release()
         run.note("run ended", exit_code=code)
     run.write_reports()
     return code
+
+
+def _tell_what_was_seen(run: Run) -> None:
+    """Judge and report what there is of a run that is being ended; what hinders that, hinders no more."""
+    with suppress(RunbookError):
+        run.judge()
+        run.write_reports()
 
 
 def _conclude(run: Run, watch: Watcher, notebooks: Path, kernels: ReadyKernels) -> None:

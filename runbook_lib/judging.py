@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import cast
 
-from runbook_lib.errors import NotApproved
+from runbook_lib.errors import NotApproved, RunbookError
 from runbook_lib.evidence import (
     DeployEvidence,
     MetricsEvidence,
@@ -38,6 +38,7 @@ OBSERVED: dict[str, type[StepEvidence]] = {
 EXIT_CODES = {"PROCEED_TO_PRODUCTION": 0, "INVESTIGATE": 10, "ROLLBACK": 20}
 NEXT_COMMANDS = {"PROCEED_TO_PRODUCTION": "promote", "INVESTIGATE": "status", "ROLLBACK": "rollback"}
 COULD_NOT_LOOK = 3
+INTERRUPTED = 130
 _PACKAGES = ("staging-validation-runbook", "papermill", "websockets", "google-cloud-run")
 
 
@@ -91,6 +92,13 @@ def exit_code(verdict: Verdict, *, held_back: bool = False) -> int:
     """
     unseen = verdict.not_seen and verdict.action != "ROLLBACK" and not held_back
     return COULD_NOT_LOOK if unseen else EXIT_CODES[verdict.action]
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return what an error means to a shell."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return error.exit_code if isinstance(error, RunbookError) else COULD_NOT_LOOK
 
 
 def _seen(folder: RunFolder, evidence: dict[str, StepEvidence], missing: dict[str, str]) -> Seen:

@@ -241,6 +241,8 @@ class Health(Section):
     healthy: tuple[str, ...] = ("healthy", "ok")
     sessions_field: str = "sessions.active"
     """Dotted path of the number of open sessions."""
+    revision_field: str = "revision"
+    """Dotted path of the revision that answers (its K_REVISION); empty where the service does not tell."""
 
 
 class Probes(Section):

@@ -41,12 +41,30 @@ class CloudRun(Protocol):
         """Create the service with all traffic on its first revision and wait until it is ready."""
         ...
 
-    def deploy(self, image: str, env: dict[str, str], timeout_s: float) -> str:
+    def deploy(self, image: str, env: dict[str, str], timeout_s: float, key: str) -> str:
         """Add a revision, leave the traffic table as it is, wait until ready; return its name.
+
+        Args:
+            key: The deployment's idempotency key; a revision of it that is there already is waited for.
+
+        Returns:
+            The name; empty where the service has taken the change and made no revision of it.
 
         Raises:
             RevisionNotReady: If it came into being and did not become ready.
         """
+        ...
+
+    def deployed(self, key: str) -> RevisionState | None:
+        """Return the revision that the deployment of this key has made, or None."""
+        ...
+
+    def lease(self) -> str:
+        """Return the line in which the service says who works on it, or an empty text."""
+        ...
+
+    def swap_lease(self, before: str, after: str) -> bool:
+        """Replace that line if it still is `before`; say whether it was. An empty text is no lease."""
         ...
 
     def set_traffic(self, shares: Sequence[TrafficShare]) -> ServiceState:
@@ -365,6 +383,22 @@ class Commands(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """What a step has to know when it is begun again after an interruption; forgotten once it is done."""
+
+    def recall(self, name: str) -> str:
+        """Return what was remembered under `name`, or an empty text."""
+        ...
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a value; it is on the disk when this returns."""
+        ...
+
+    def key(self, name: str) -> str:
+        """Return an idempotency key: the same one until the step is done."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ports:
     """Everything that a step may reach."""
@@ -375,3 +409,4 @@ class Ports:
     agents: Agents
     commands: Commands
     clock: Clock
+    journal: Journal

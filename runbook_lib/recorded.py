@@ -19,10 +19,14 @@ Scribe = Callable[[Event, str], None]
 
 
 class RecordedCloudRun:
-    """A `ports.CloudRun` whose acts are recorded; what only reads is passed on."""
+    """A `ports.CloudRun` whose acts are recorded; what only reads is passed on.
 
-    def __init__(self, inner: CloudRun, scribe: Scribe) -> None:
-        self._inner, self._scribe = inner, scribe
+    Args:
+        guard: Called before the traffic or the revisions are changed; raises where that is not ours to do.
+    """
+
+    def __init__(self, inner: CloudRun, scribe: Scribe, guard: Callable[[], None]) -> None:
+        self._inner, self._scribe, self._guard = inner, scribe, guard
 
     def service(self) -> ServiceState:
         """Return the service as it is now."""
@@ -37,17 +41,35 @@ class RecordedCloudRun:
         return self._inner.revisions()
 
     def create(self, image: str, timeout_s: float) -> ServiceState:
-        """Create the service."""
+        """Create the service, which then is ours."""
+        what = f"create the service with {image}"
+        created = _recorded(self._scribe, what, lambda: self._inner.create(image, timeout_s))
+        self._guard()
+        return created
+
+    def deploy(self, image: str, env: dict[str, str], timeout_s: float, key: str) -> str:
+        """Add a revision."""
+        self._guard()
         return _recorded(
-            self._scribe, f"create the service with {image}", lambda: self._inner.create(image, timeout_s)
+            self._scribe, f"deploy {image}", lambda: self._inner.deploy(image, env, timeout_s, key)
         )
 
-    def deploy(self, image: str, env: dict[str, str], timeout_s: float) -> str:
-        """Add a revision."""
-        return _recorded(self._scribe, f"deploy {image}", lambda: self._inner.deploy(image, env, timeout_s))
+    def deployed(self, key: str) -> RevisionState | None:
+        """Return the revision of a deployment."""
+        return self._inner.deployed(key)
+
+    def lease(self) -> str:
+        """Return the service's lease."""
+        return self._inner.lease()
+
+    def swap_lease(self, before: str, after: str) -> bool:
+        """Replace the service's lease."""
+        what = "take or renew the service's lease" if after else "give the service's lease back"
+        return _recorded(self._scribe, what, lambda: self._inner.swap_lease(before, after))
 
     def set_traffic(self, shares: Sequence[TrafficShare]) -> ServiceState:
         """Replace the traffic table."""
+        self._guard()
         words = ", ".join(_words(share) for share in shares)
         return _recorded(self._scribe, f"set traffic: {words}", lambda: self._inner.set_traffic(shares))
 

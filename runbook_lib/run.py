@@ -6,19 +6,23 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
 import pandas as pd
 
-from runbook_lib import gcp
-from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import Clock, SystemClock
-from runbook_lib.commands import LocalCommands
+from runbook_lib.connection import Connection
 from runbook_lib.decisions import Act, is_held_back, require_approval, who_decides
 from runbook_lib.earlier import with_earlier
-from runbook_lib.errors import CorruptEvidence, PlanError, RunbookError, RunRefused
+from runbook_lib.errors import (
+    CloudError,
+    CorruptEvidence,
+    NotFound,
+    PlanError,
+    RunRefused,
+)
 from runbook_lib.evidence import (
     DeployEvidence,
     MetricsEvidence,
@@ -30,23 +34,34 @@ from runbook_lib.evidence import (
 )
 from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.evidence_suites import SuitesEvidence
+from runbook_lib.folder_lock import here, worker_on
+from runbook_lib.journal import given_parameters
 from runbook_lib.judge import settled
-from runbook_lib.judging import COULD_NOT_LOOK, exit_code, judged, next_command, observed, unseen
+from runbook_lib.judging import (
+    COULD_NOT_LOOK,
+    OBSERVED,
+    exit_code,
+    exit_code_of,
+    judged,
+    next_command,
+    observed,
+    unseen,
+)
+from runbook_lib.leasing import ServiceLease
 from runbook_lib.live import LiveLoad, LiveSuites
 from runbook_lib.load_figures import LoadProgress
-from runbook_lib.local_cloud import endpoints_of, environment_of
 from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE
-from runbook_lib.plan import Endpoints, Plan
+from runbook_lib.plan import Plan
 from runbook_lib.plan_file import load_plan
 from runbook_lib.ports import LogTail, Ports
-from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
-from runbook_lib.redact import redact, secrets_of
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
 from runbook_lib.report.record import RunRecord
-from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
+from runbook_lib.resuming import kept_steps, kept_words, pair_of_run, refuse_changes
+from runbook_lib.run_folder import Event, RunFolder
+from runbook_lib.scribe import LedgerScribe
 from runbook_lib.session_table import session_table
 from runbook_lib.steps.deploy import deploy
 from runbook_lib.steps.log_reading import revisions
@@ -61,8 +76,6 @@ from runbook_lib.verdict import Verdict
 
 E = TypeVar("E", bound=StepEvidence)
 
-INTERRUPTED = 130
-
 
 class Run:
     """One validation.
@@ -76,7 +89,9 @@ class Run:
         self.folder = folder
         self.plan = plan or folder.plan()
         self._clock = clock or SystemClock()
-        self._secrets = secrets_of(os.environ)
+        self._scribe = LedgerScribe(folder, self._clock)
+        self._world = Connection(folder, self.plan, self._scribe, self._clock)
+        self.note = self._scribe.note
 
     @classmethod
     def start(cls, plan_file: Path, parameters: Mapping[str, str], root: Path) -> Run:
@@ -94,24 +109,39 @@ class Run:
         folder = RunFolder.create(outputs, f"{stamp}-{name}-{secrets.token_hex(2)}", plan)
         run = cls(folder, plan, clock)
         given = ", ".join(f"{key}={value}" for key, value in parameters.items())
-        run.note("run started", detail=f"{plan_file.name} {given}".strip())
+        run.note("run started", detail=f"{plan_file.name} {given}".strip(), facts=here())
         run._take_self_test_along(outputs)
         return run
 
-    @cached_property
+    @property
     def ports(self) -> Ports:
         """The world as the steps see it; connected on first use."""
-        endpoints = self._endpoints()
-        cloud = gcp.connect(self.plan.target, endpoints)
-        environment = {**os.environ, **environment_of(endpoints)}
-        return Ports(
-            cloud_run=RecordedCloudRun(cloud.run, self._act),
-            logs=cloud.logging,
-            monitoring=cloud.monitoring,
-            agents=AgentClient(self.plan.probes, f"runbook/{self.folder.run_id}", os.environ),
-            commands=RecordedCommands(LocalCommands(environment, self._clock), self._act),
-            clock=self._clock,
-        )
+        return self._world.ports
+
+    @property
+    def lease(self) -> ServiceLease:
+        """The right to change the service, which the service itself keeps."""
+        return self._world.lease
+
+    def resume(self) -> None:
+        """Go on with a run that was interrupted: what is done is kept from now on, and asked of the service.
+
+        Raises:
+            RunRefused: If another run has the service, or somebody has changed it since.
+        """
+        self.note("run resumed", detail=kept_words(self.folder), facts=here())
+        self.take_service()
+        if unseen(self.folder) and "deploy" in kept_steps(self.folder):
+            refuse_changes(self.plan, self._deployed(), self.ports.cloud_run.service())
+
+    def take_service(self) -> None:
+        """Take the lease, so that nobody else changes the service; one that is yet to be created has none.
+
+        Raises:
+            RunRefused: If another run has it.
+        """
+        with suppress(NotFound):
+            self.lease.hold()
 
     def deploy(self) -> DeployEvidence:
         """Deploy the candidate beside the baseline.
@@ -170,7 +200,7 @@ class Run:
         def act() -> SuitesEvidence:
             with LiveSuites(self.folder.path / LIVE, show) as watch:
                 evidence = run_suites(
-                    self.plan, self._deployed(), self.ports, self.folder.run_id, self._secrets, watch
+                    self.plan, self._deployed(), self.ports, self.folder.run_id, self._scribe.secrets, watch
                 )
             self.folder.write_texts(FAILURES, trouble_files(evidence))
             return evidence
@@ -228,7 +258,12 @@ class Run:
 
     def roll_back(self) -> RollbackEvidence:
         """Return the traffic to the baseline and probe it; safe to repeat."""
-        done = self._step("rollback", lambda: roll_back(self.plan, self._deployed(), self.ports))
+        self.lease.hold(from_other_hosts=True)  # of a run that may have died there
+        done = self._step(
+            "rollback",
+            lambda: roll_back(self.plan, pair_of_run(self.folder, self.ports.cloud_run), self.ports),
+        )
+        self.release()
         verdict = self.verdict()
         if verdict:
             now = {"next_command": next_command(self.folder, self.plan, verdict.action)}
@@ -268,7 +303,14 @@ class Run:
             raise RunRefused(f"the verdict is {action}: promoting needs --override with a reason")
         if override:
             self.note("act intended", step="promote", detail=f"promote against {action}: {override}")
-        return self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports, up_to))
+        done = self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports, up_to))
+        self.release()
+        return done
+
+    def release(self) -> None:
+        """Give the service's lease back; where the cloud does not answer, it ends by itself."""
+        with suppress(CloudError):
+            self.lease.release()
 
     def verdict(self) -> Verdict | None:
         """Return the run's verdict, or None before it was judged."""
@@ -296,7 +338,7 @@ class Run:
             series=self.folder.find_table("series"),
             entries=self.entries(),
             errors=tuple(f"{step}: {why}" for step, why in missing.items()),
-            parameters=self._parameters(),
+            parameters=given_parameters(self.folder.ledger()),
         )
 
     def write_reports(self) -> tuple[Path, ...]:
@@ -304,29 +346,6 @@ class Run:
         files = write_reports(self.record(), self.folder.path)
         self.folder.write_manifest()
         return files
-
-    def note(
-        self,
-        event: Event,
-        *,
-        step: str = "",
-        detail: str = "",
-        error: str = "",
-        exit_code: int | None = None,
-        who: str = "",
-    ) -> None:
-        """Append a line to the ledger, redacted."""
-        self.folder.record(
-            LedgerEntry(
-                time=self._clock.now(),
-                event=event,
-                step=step,
-                detail=redact(detail, self._secrets),
-                error=error,
-                exit_code=exit_code,
-                who=redact(who, self._secrets),
-            )
-        )
 
     def _require_approval(self, act: Act) -> None:
         run = f"{self.plan.report.folder}/{self.folder.run_id}"
@@ -338,30 +357,28 @@ class Run:
             if tested := RunFolder(outputs).find_record(SELF_TEST, SelfTested):
                 self.folder.write_record(SELF_TEST, tested)
 
-    def _endpoints(self) -> Endpoints | None:
-        """Return where this run's cloud is: one for all steps, never a new emulator in the middle."""
-        known = self.folder.find_endpoints()
-        if known is None and (known := endpoints_of(self.plan.target)):
-            self.folder.write_endpoints(known)
-        return known
-
-    def _act(self, event: Event, detail: str) -> None:
-        self.note(event, detail=detail)
-
     def _step(self, name: str, act: Callable[[], E]) -> E:
+        """Do a step, alone on the run and on the service; one that is kept from before is not done again."""
+        if name in kept_steps(self.folder):
+            return cast("E", self.folder.read_evidence(name, OBSERVED[name]))
+        with worker_on(self.folder):
+            return self._done(name, act)
+
+    def _done(self, name: str, act: Callable[[], E]) -> E:
         """Do a step; its end, good or bad, is in the ledger before anybody else hears of it."""
-        self.note("step started", step=name)
+        self.note("step started", step=name, facts=here())
         try:
-            evidence = act()
-            self.ports.cloud_run.service()  # what was seen counts only if the cloud is still there
-            self.folder.write_evidence(name, evidence)
+            with self.lease.kept():
+                evidence = act()
+                self.ports.cloud_run.service()  # what was seen counts only if the cloud is still there
+                self.folder.write_evidence(name, evidence)
         except BaseException as error:
             self.note(
                 "step failed",
                 step=name,
                 detail=str(error) or type(error).__name__,
                 error=type(error).__name__,
-                exit_code=_exit_code_of(error),
+                exit_code=exit_code_of(error),
             )
             raise
         self.note("step done", step=name)
@@ -369,12 +386,6 @@ class Run:
 
     def _deployed(self) -> DeployEvidence:
         return self.folder.read_evidence("deploy", DeployEvidence)
-
-    def _parameters(self) -> dict[str, str]:
-        started = next((entry.detail for entry in self.folder.ledger() if entry.event == "run started"), "")
-        plan, _, given = started.partition(" ")
-        pairs = (pair.partition("=") for pair in given.split(", ") if pair)
-        return {"plan": plan} | {name: value for name, _, value in pairs}
 
 
 def open_run(path: Path) -> Run:
@@ -386,9 +397,3 @@ def open_run(path: Path) -> Run:
     if not path.is_dir():
         raise PlanError(f"no such run folder: {path}", field="run")
     return Run(RunFolder.open(path))
-
-
-def _exit_code_of(error: BaseException) -> int:
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    return error.exit_code if isinstance(error, RunbookError) else COULD_NOT_LOOK

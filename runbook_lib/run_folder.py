@@ -27,8 +27,8 @@ R = TypeVar("R", bound=BaseModel)
 _ENDPOINTS = "endpoints.json"
 
 Event = Literal[
-    "run started", "step started", "step done", "step failed", "act intended", "act done", "run ended",
-    "approved", "rejected",
+    "run started", "run resumed", "step started", "noted", "step done", "step failed",
+    "act intended", "act done", "run ended", "approved", "rejected",
 ]  # fmt: skip
 
 
@@ -41,6 +41,7 @@ class LedgerEntry(Record):
         error: Name of the error's class, for `step failed`.
         exit_code: What the error means to a shell, for `step failed`; the run's own for `run ended`.
         who: Who decided, for `approved` and `rejected`; `detail` is the reason then, `step` what it is about.
+        facts: Who begins, for `… started` and `run resumed`; for `noted`, what must outlive an interruption.
     """
 
     time: datetime
@@ -50,6 +51,7 @@ class LedgerEntry(Record):
     error: str = ""
     exit_code: int | None = None
     who: str = ""
+    facts: dict[str, str] = {}
 
 
 class RunFolder:

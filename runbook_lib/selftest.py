@@ -105,6 +105,8 @@ def _try(case: _Case, plan_file: Path, folder: Path, clock: Clock) -> Tried:
         run.write_reports()
     except RunbookError as trouble:
         error = str(trouble)
+    finally:
+        run.release()
     verdict = None if error else run.verdict()
     metrics = run.record().metrics
     return Tried(

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from runbook_lib.local_cloud import environment_of
 from runbook_lib.plan import Endpoints, Plan, Target
 from runbook_lib.ports import Ports
 from runbook_lib.steps.deploy import deploy
-from runbook_lib.steps.rollback import roll_back
+from runbook_lib.steps.rollback import pair_of, roll_back
 
 __all__ = ["emulator", "staging"]
 
@@ -68,6 +68,22 @@ def staging(emulator: Endpoints, tmp_path: Path) -> Iterator[Staging]:
     mine.delete()
 
 
+class Notes(dict[str, str]):
+    """A journal in memory: what a deploy step that is begun again has to know."""
+
+    def recall(self, name: str) -> str:
+        """Return what was remembered."""
+        return self.get(name, "")
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a value."""
+        self[name] = value
+
+    def key(self, name: str) -> str:
+        """Return an idempotency key, the same one until the notes are cleared."""
+        return self.setdefault(name, f"test.{secrets.token_hex(4)}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Staging:
     """One service on the emulator, and all that the steps reach it by."""
@@ -75,6 +91,7 @@ class Staging:
     endpoints: Endpoints
     service: str
     folder: Path
+    journal: Notes = field(default_factory=lambda: Notes())
 
     @property
     def target(self) -> Target:
@@ -132,16 +149,19 @@ class Staging:
         return Ports(
             cloud_run=cloud.run, logs=cloud.logging, monitoring=cloud.monitoring, clock=clock,
             agents=AgentClient(plan.probes, "runbook/test", {}), commands=LocalCommands(env, clock),
+            journal=self.journal,
         )  # fmt: skip
 
     def deploy(self, plan: Plan | None = None) -> DeployEvidence:
-        """Do the deploy step."""
+        """Do the deploy step to its end."""
         plan = plan or self.plan()
-        return deploy(plan, self.ports(plan))
+        evidence = deploy(plan, self.ports(plan))
+        self.journal.clear()
+        return evidence
 
     def roll_back(self, plan: Plan, deployed: DeployEvidence) -> RollbackEvidence:
         """Do the rollback step."""
-        return roll_back(plan, deployed, self.ports(plan))
+        return roll_back(plan, pair_of(deployed), self.ports(plan))
 
     def traffic(self) -> dict[tuple[str, str], int]:
         """Return the traffic that is served: percent by revision and tag."""

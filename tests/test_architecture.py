@@ -17,13 +17,15 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
 # fmt: off
 FLOORS = {
-    0: ("__init__", "catalogue", "clock", "dotted", "errors", "plan_section", "process_tree", "redact"),
+    0: ("__init__", "catalogue", "clock", "dotted", "errors", "plan_section", "process_tree", "redact",
+        "signals"),
     1: (
         "arrivals",
         "evidence",
         "evidence_logs",
         "evidence_suites",
         "kept_output",
+        "lease",
         "load_figures",
         "memory",
         "pairs",
@@ -41,8 +43,9 @@ FLOORS = {
         "verdict",
     ),
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
-    3: ("decisions", "earlier", "plan_notes", "plan_reference", "recorded", "report"),
-    4: ("headless", "judging", "live", "run", "selftest"),
+    3: ("decisions", "earlier", "folder_lock", "journal", "leasing", "plan_notes", "plan_reference",
+        "recorded", "report", "scribe"),
+    4: ("connection", "headless", "judging", "live", "resuming", "run", "selftest"),
     5: ("cli", "entry", "fork_server", "help_text", "notebook", "terminal", "terminal_logs"),
 }
 # fmt: on
@@ -69,6 +72,11 @@ SIDEWAYS = {
     ("selftest", "run"),
     ("run", "judging"),
     ("headless", "judging"),
+    ("headless", "resuming"),
+    ("resuming", "judging"),
+    ("run", "resuming"),
+    ("run", "connection"),
+    ("lease", "evidence"),
     ("sessions", "evidence"),
     ("sessions", "ports"),
     ("run", "headless"),

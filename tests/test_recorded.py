@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook_lib.errors import CloudUnavailable
+from runbook_lib.errors import CloudUnavailable, RunRefused
 from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare, Window
 from runbook_lib.ports import CommandResult, Listener
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
@@ -59,9 +59,19 @@ class FakeCloud:
         self._act(f"created {image} within {timeout_s}")
         return SERVICE
 
-    def deploy(self, image: str, env: dict[str, str], timeout_s: float) -> str:
-        self._act(f"deployed {image} with {env} within {timeout_s}")
+    def deploy(self, image: str, env: dict[str, str], timeout_s: float, key: str) -> str:
+        self._act(f"deployed {image} with {env} within {timeout_s} as {key}")
         return "s-2"
+
+    def deployed(self, key: str) -> RevisionState | None:
+        return REVISION.model_copy(update={"deployment": key})
+
+    def lease(self) -> str:
+        return "mine"
+
+    def swap_lease(self, before: str, after: str) -> bool:
+        self._act(f"swapped {before!r} for {after!r}")
+        return True
 
     def set_traffic(self, shares: Sequence[TrafficShare]) -> ServiceState:
         self._act(f"set {len(shares)} shares")
@@ -92,24 +102,24 @@ def ledger() -> Ledger:
 
 def recorded(ledger: Ledger, error: BaseException | None = None) -> RecordedCloudRun:
     """Return a recorded cloud."""
-    return RecordedCloudRun(FakeCloud(ledger, error), ledger.scribe)
+    return RecordedCloudRun(FakeCloud(ledger, error), ledger.scribe, lambda: ledger.lines.append("guarded"))
 
 
 def test_a_traffic_change_is_intended_then_made_then_done(ledger: Ledger) -> None:
     words = "set traffic: s-1 90 % (tag baseline), s-2 10 %"
 
     assert recorded(ledger).set_traffic(SHARES) is SERVICE
-    assert ledger.lines == [f"act intended: {words}", "set 2 shares", f"act done: {words}"]
+    assert ledger.lines == ["guarded", f"act intended: {words}", "set 2 shares", f"act done: {words}"]
 
 
 def test_creations_and_deployments_are_recorded_without_their_environment(ledger: Ledger) -> None:
     assert recorded(ledger).create("img:1", 5) is SERVICE
-    assert recorded(ledger).deploy("img:2", {"PASSWORD": "p"}, 6) == "s-2"
+    assert recorded(ledger).deploy("img:2", {"PASSWORD": "p"}, 6, "k") == "s-2"
 
     assert ledger.lines == [
         "act intended: create the service with img:1", "created img:1 within 5",
-        "act done: create the service with img:1",
-        "act intended: deploy img:2", "deployed img:2 with {'PASSWORD': 'p'} within 6",
+        "act done: create the service with img:1", "guarded",
+        "guarded", "act intended: deploy img:2", "deployed img:2 with {'PASSWORD': 'p'} within 6 as k",
         "act done: deploy img:2",
     ]  # fmt: skip
 
@@ -126,10 +136,10 @@ def test_a_command_is_recorded_and_its_result_passed_on_whatever_its_exit_code(l
 
 def test_a_failed_act_is_recorded_with_its_error_which_goes_on_its_way(ledger: Ledger) -> None:
     with pytest.raises(CloudUnavailable) as raised:
-        recorded(ledger, GONE).deploy("img", {}, 1)
+        recorded(ledger, GONE).deploy("img", {}, 1, "k")
 
     assert raised.value is GONE
-    assert ledger.lines[0] == "act intended: deploy img"
+    assert ledger.lines[1] == "act intended: deploy img"
     assert ledger.lines[-1] == f"act done: deploy img: CloudUnavailable: {GONE}"
 
 
@@ -139,7 +149,7 @@ def test_after_an_interrupt_the_intent_stands_alone_for_nobody_knows_what_became
     with pytest.raises(KeyboardInterrupt):
         recorded(ledger, KeyboardInterrupt()).set_traffic(SHARES[:1])
 
-    assert ledger.lines == ["act intended: set traffic: s-1 90 % (tag baseline)", "set 1 shares"]
+    assert ledger.lines[1:] == ["act intended: set traffic: s-1 90 % (tag baseline)", "set 1 shares"]
 
 
 def test_nothing_is_done_that_could_not_be_recorded(ledger: Ledger) -> None:
@@ -147,7 +157,7 @@ def test_nothing_is_done_that_could_not_be_recorded(ledger: Ledger) -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        RecordedCloudRun(FakeCloud(ledger), full).set_traffic(SHARES)
+        RecordedCloudRun(FakeCloud(ledger), full, lambda: None).set_traffic(SHARES)
     assert ledger.lines == []
 
 
@@ -155,6 +165,9 @@ def test_what_only_reads_is_passed_on_and_not_recorded(ledger: Ledger) -> None:
     cloud = recorded(ledger)
 
     assert (cloud.service(), cloud.revision("s-7").name, cloud.revisions()) == (SERVICE, "s-7", (REVISION,))
+    made = cloud.deployed("k")
+    assert made is not None
+    assert (made.deployment, cloud.lease()) == ("k", "mine")
     assert ledger.lines == []
 
 
@@ -164,4 +177,28 @@ def test_a_secret_among_the_arguments_is_not_recorded(ledger: Ledger) -> None:
 
     assert [line for line in ledger.lines if line.startswith("act")] == [
         "act intended: run ship [redacted]", "act done: run ship [redacted]"
+    ]  # fmt: skip
+
+
+def test_a_service_that_is_not_ours_is_not_changed_and_nothing_is_intended(ledger: Ledger) -> None:
+    def refuse() -> None:
+        raise RunRefused("not ours")
+
+    cloud = RecordedCloudRun(FakeCloud(ledger), ledger.scribe, refuse)
+    for change in (lambda: cloud.set_traffic(SHARES), lambda: cloud.deploy("img", {}, 1, "k")):
+        with pytest.raises(RunRefused, match="not ours"):
+            change()
+    assert ledger.lines == []
+
+
+def test_taking_and_giving_back_the_lease_are_acts_too(ledger: Ledger) -> None:
+    cloud = recorded(ledger)
+    assert cloud.swap_lease("", "mine")
+    assert cloud.swap_lease("mine", "")
+
+    assert ledger.lines == [
+        "act intended: take or renew the service's lease", "swapped '' for 'mine'",
+        "act done: take or renew the service's lease",
+        "act intended: give the service's lease back", "swapped 'mine' for ''",
+        "act done: give the service's lease back",
     ]  # fmt: skip

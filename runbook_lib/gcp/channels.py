@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
-import stamina
 from google.api_core import exceptions as vendor
 from google.auth.exceptions import GoogleAuthError
 
-from runbook_lib.errors import CloudError, CloudUnavailable, NotFound, PermissionDenied, QuotaExceeded
+from runbook_lib.errors import (
+    AlreadyExists,
+    CloudError,
+    CloudUnavailable,
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    QuotaExceeded,
+)
+from runbook_lib.gcp.repeating import repeat
 
 T = TypeVar("T")
-logging.getLogger("stamina").addHandler(logging.NullHandler())  # a retry is no line on stderr
 
 CALL_TIMEOUT_S = 30.0
-_ATTEMPTS = 4
 _HINT_UNAVAILABLE = "check the network and the endpoint, then run the step again"
 _KINDS: dict[str, tuple[type[CloudError], str]] = {
     "UNAVAILABLE": (CloudUnavailable, _HINT_UNAVAILABLE),
@@ -26,6 +31,8 @@ _KINDS: dict[str, tuple[type[CloudError], str]] = {
     "NOT_FOUND": (NotFound, "check project, region and service in the plan"),
     "PERMISSION_DENIED": (PermissionDenied, "grant the roles that docs/google-cloud.md lists"),
     "UNAUTHENTICATED": (PermissionDenied, "run gcloud auth application-default login"),
+    "ALREADY_EXISTS": (AlreadyExists, "give another name"),
+    "ABORTED": (Conflict, "somebody changed it in between: look at it, then run the step again"),
     "RESOURCE_EXHAUSTED": (QuotaExceeded, "wait a minute, or raise the quota, then run the step again"),
 }
 
@@ -35,17 +42,17 @@ def channel_to(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
 
 
-def ask(call: str, resource: str, question: Callable[[], T]) -> T:
+def ask(call: str, resource: str, question: Callable[[], T], quota: bool = True) -> T:
     """Return the answer to a call that changes nothing; it is repeated while the API is unavailable.
+
+    Args:
+        quota: Wait also while the API's quota is used up.
 
     Raises:
         CloudError: The kind that fits the API's answer.
     """
-    attempts = stamina.retry_context(on=CloudUnavailable, attempts=_ATTEMPTS, timeout=None, wait_max=4)
-    for attempt in attempts:
-        with attempt:
-            return act(call, resource, question)
-    raise AssertionError("stamina returns or raises")
+    kinds = (CloudUnavailable, QuotaExceeded) if quota else (CloudUnavailable,)
+    return repeat(lambda: act(call, resource, question), kinds)
 
 
 def act(call: str, resource: str, question: Callable[[], T]) -> T:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from threading import Lock
 
 import grpc
 from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError, ServiceUnavailable
@@ -19,13 +17,18 @@ from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTrans
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from runbook_lib.errors import RevisionNotReady, RunbookError
+from runbook_lib.clock import Clock, SystemClock
+from runbook_lib.errors import AlreadyExists, Conflict, RevisionNotReady
 from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare
 from runbook_lib.gcp.channels import CALL_TIMEOUT_S, act, ask, translated
+from runbook_lib.gcp.cloud_run_states import DEPLOYMENT, revision_state, service_state
+from runbook_lib.gcp.repeating import repeat_unsettled, unsettled
 from runbook_lib.plan import Target
 
-# An update that changes nothing makes no revision; gcloud, too, puts a nonce of its own into each deployment.
-_NONCE = "validation-runbook/nonce"
+_LEASE = "validation-runbook/lease"
+_STILL_STARTING = "still starting at the time limit"
+_CHANGE_LIMIT_S = 120
+_AGAIN = "somebody changed the service in between: look at it, then run the step again"
 # The client's own patience with an API that has gone is 600 s for each poll, whatever the operation's limit.
 _PATIENCE = Retry(
     predicate=if_exception_type(ServiceUnavailable, DeadlineExceeded, Cancelled),
@@ -33,36 +36,47 @@ _PATIENCE = Retry(
     maximum=2,
     timeout=8,
 )
-_BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
 _BY_REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+
+Made = Callable[[run_v2.Service], bool]
+Edit = Callable[[run_v2.Service], None]
+Content = Callable[[run_v2.Service], object]
 
 
 class CloudRunService:
     """Implements `ports.CloudRun`.
 
+    Every change is safe to repeat: the service is asked whether it is made already, and the etag goes along,
+    so that a request of an earlier attempt which arrives late is refused.
+
     Source: google.cloud.run.v2.Services and .Revisions,
     https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2
     """
 
-    def __init__(self, target: Target, channel: grpc.Channel | None = None) -> None:
+    def __init__(
+        self, target: Target, channel: grpc.Channel | None = None, clock: Clock | None = None
+    ) -> None:
         self._parent = f"projects/{target.project}/locations/{target.region}"
         self._name = f"{self._parent}/services/{target.service}"
         self._service_id = target.service
+        self._clock = clock or SystemClock()
+        self._changing = Lock()  # a lease that is renewed meanwhile would make our own etag stale
         services = ServicesGrpcTransport(channel=channel) if channel else None
         revisions = RevisionsGrpcTransport(channel=channel) if channel else None
         self._services = run_v2.ServicesClient(transport=services)
         self._revisions = run_v2.RevisionsClient(transport=revisions)
         fast = DEFAULT_POLLING.with_delay(initial=0.02, maximum=0.1, multiplier=1.2)
         self._polling = fast if channel else DEFAULT_POLLING
+        self._poll_s = 0.05 if channel else 1.0
 
     def service(self) -> ServiceState:
         """Return the service as it is now."""
-        return _service_state(self._get())
+        return service_state(self._get())
 
     def revision(self, name: str) -> RevisionState:
         """Return one revision of the service."""
         full = f"{self._name}/revisions/{name}"
-        return _revision_state(
+        return revision_state(
             ask(
                 "revisions.get",
                 name,
@@ -79,51 +93,97 @@ class CloudRunService:
                 self._revisions.list_revisions(parent=self._name, timeout=CALL_TIMEOUT_S, retry=None)
             ),
         )
-        states = [_revision_state(revision) for revision in found]
+        states = [revision_state(revision) for revision in found]
         return tuple(sorted(states, key=lambda state: state.created, reverse=True))
 
     def create(self, image: str, timeout_s: float) -> ServiceState:
-        """Create the service with all traffic on its first revision and wait until it is ready."""
-        service = run_v2.Service(template=run_v2.RevisionTemplate(containers=[run_v2.Container(image=image)]))
-        operation = act(
-            "services.create",
-            self._service_id,
-            lambda: self._services.create_service(
-                parent=self._parent, service=service, service_id=self._service_id, timeout=CALL_TIMEOUT_S
-            ),
-        )
-        self._finish("services.create", operation, timeout_s)
+        """Create the service with all traffic on its first revision, unless it is there; wait until ready."""
+        template = run_v2.RevisionTemplate(containers=[run_v2.Container(image=image)])
+        try:
+            operation = act(
+                "services.create",
+                self._service_id,
+                lambda: self._services.create_service(
+                    parent=self._parent,
+                    service=run_v2.Service(template=template),
+                    service_id=self._service_id,
+                    timeout=CALL_TIMEOUT_S,
+                ),
+            )
+        except AlreadyExists:
+            operation = None
+        act("services.create", self._service_id, lambda: self._settle(operation, timeout_s))
         return self.service()
 
-    def deploy(self, image: str, env: dict[str, str], timeout_s: float) -> str:
-        """Add a revision, leave the traffic table as it is, wait until ready; return its name."""
-        service = self._get()
-        before = _short(service.latest_created_revision)
-        service.template.revision = ""
-        service.template.annotations[_NONCE] = secrets.token_hex(4)
-        container = service.template.containers[0]
-        container.image = image
-        kept = [variable for variable in container.env if variable.name not in env]
-        container.env = kept + [run_v2.EnvVar(name=name, value=value) for name, value in env.items()]
-        operation = self._update(service, "template")
-        started = time.monotonic()
+    def deploy(self, image: str, env: dict[str, str], timeout_s: float, key: str = "") -> str:
+        """Add the revision of this key, unless it is there, and wait until it is ready; return its name."""
+        key = key or secrets.token_hex(4)
+
+        def edit(service: run_v2.Service) -> None:
+            service.template.revision = ""
+            service.template.annotations[DEPLOYMENT] = key
+            container = service.template.containers[0]
+            container.image = image
+            kept = [variable for variable in container.env if variable.name not in env]
+            container.env = kept + [run_v2.EnvVar(name=name, value=value) for name, value in env.items()]
+
+        started_s = self._clock.monotonic_s()
         try:
-            self._await(operation, timeout_s)
+            if self.deployed(key) is None:
+                made: Made = lambda service: service.template.annotations.get(DEPLOYMENT) == key  # noqa: E731
+                self._settle(self._change("template", made, edit), timeout_s)
+            return self._ready(key, timeout_s, started_s)
         except (GoogleAPICallError, TimeoutError) as error:
-            raise self._not_ready(before, error, time.monotonic() - started) from error
-        return _short(self._get().latest_created_revision)
+            found = self.deployed(key)
+            if found is None and isinstance(error, GoogleAPICallError):
+                raise translated("services.update", self._service_id, error) from error
+            said = error.message if isinstance(error, GoogleAPICallError) else _STILL_STARTING
+            waited_s = self._clock.monotonic_s() - started_s
+            raise RevisionNotReady(found.name if found else "", said, waited_s) from error
+
+    def deployed(self, key: str) -> RevisionState | None:
+        """Return the revision that the deployment of this key has made, or None."""
+        return next((revision for revision in self.revisions() if revision.deployment == key), None)
 
     def set_traffic(self, shares: Sequence[TrafficShare]) -> ServiceState:
-        """Replace the traffic table (`url` is ignored) and wait until it is served."""
-        service = self._get()
-        service.traffic = [
-            run_v2.TrafficTarget(
-                type_=_BY_REVISION, revision=share.revision, percent=share.percent, tag=share.tag
-            )
-            for share in shares
-        ]
-        self._finish("services.update", self._update(service, "traffic"), 120)
+        """Replace the traffic table (`url` is ignored), unless it is as asked; wait until it is served."""
+        wanted = [(share.revision, share.percent, share.tag) for share in shares]
+
+        def edit(service: run_v2.Service) -> None:
+            service.traffic = [
+                run_v2.TrafficTarget(type_=_BY_REVISION, revision=revision, percent=percent, tag=tag)
+                for revision, percent, tag in wanted
+            ]
+
+        def made(service: run_v2.Service) -> bool:
+            asked = [(target.revision, target.percent, target.tag) for target in service.traffic]
+            served = [(status.revision, status.percent, status.tag) for status in service.traffic_statuses]
+            return asked == served == wanted
+
+        operation = self._change("traffic", made, edit)
+        act("services.update", self._service_id, lambda: self._settle(operation, _CHANGE_LIMIT_S))
         return self.service()
+
+    def lease(self) -> str:
+        """Return what the service says of who works on it, or an empty text."""
+        return _lease(self._get())
+
+    def swap_lease(self, before: str, after: str) -> bool:
+        """Replace the lease if it still is `before`; say whether it was. An empty text is no lease."""
+
+        def edit(service: run_v2.Service) -> None:
+            if _lease(service) != before:
+                raise _OtherLease
+            service.annotations[_LEASE] = after
+            if not after:
+                del service.annotations[_LEASE]
+
+        try:
+            operation = self._change("annotations", lambda service: _lease(service) == after, edit, _nothing)
+        except _OtherLease:
+            return False
+        act("services.update", self._service_id, lambda: self._settle(operation, _CHANGE_LIMIT_S))
+        return True
 
     def _get(self) -> run_v2.Service:
         return ask(
@@ -132,17 +192,67 @@ class CloudRunService:
             lambda: self._services.get_service(name=self._name, timeout=CALL_TIMEOUT_S, retry=None),
         )
 
+    def _change(self, field: str, made: Made, edit: Edit, content: Content | None = None) -> Operation | None:
+        """Edit one field of the service, unless it is made; None where there was nothing to do.
+
+        Args:
+            content: What of the service must not have been changed by others between two attempts.
+        """
+        first: list[object] = []
+
+        def attempt() -> Operation | None:
+            service = self._get()
+            if made(service):
+                return None
+            first.append((content or _content)(service))
+            if first[0] != first[-1]:  # somebody's change came between two attempts: theirs is not undone
+                raise Conflict("services.update", self._service_id, "ABORTED (changed by others)", _AGAIN)
+            edit(service)
+            with unsettled():
+                return self._update(service, field)
+
+        with self._changing:
+            return repeat_unsettled(attempt)
+
     def _update(self, service: run_v2.Service, field: str) -> Operation:
         """Update one field; the service's etag goes along, so that a change in between is refused."""
         mask = FieldMask(paths=[field])
         return act(
             "services.update",
             self._service_id,
-            lambda: self._services.update_service(service=service, update_mask=mask, timeout=CALL_TIMEOUT_S),
+            lambda: self._services.update_service(
+                service=service, update_mask=mask, timeout=CALL_TIMEOUT_S, retry=None
+            ),
         )
 
-    def _finish(self, call: str, operation: Operation, timeout_s: float) -> None:
-        act(call, self._service_id, lambda: self._await(operation, timeout_s))
+    def _settle(self, operation: Operation | None, timeout_s: float) -> None:
+        """Wait for the end of an operation or, where an earlier attempt began it, until the service rests."""
+        if operation is not None:
+            self._await(operation, timeout_s)
+            return
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        while self._get().reconciling:
+            self._pause(deadline_s)
+
+    def _ready(self, key: str, timeout_s: float, started_s: float) -> str:
+        """Return the key's revision once it is ready.
+
+        Raises:
+            RevisionNotReady: If it will never be.
+            TimeoutError: If it is still starting.
+        """
+        while (found := self.deployed(key)) is None or found.ready is None:
+            if found is None and not self._get().reconciling:
+                return ""
+            self._pause(started_s + timeout_s)
+        if not found.ready:
+            raise RevisionNotReady(found.name, found.message, self._clock.monotonic_s() - started_s)
+        return found.name
+
+    def _pause(self, deadline_s: float) -> None:
+        if self._clock.monotonic_s() >= deadline_s:
+            raise TimeoutError
+        self._clock.sleep(self._poll_s)
 
     def _await(self, operation: Operation, timeout_s: float) -> None:
         """Wait for the end of an operation.
@@ -167,71 +277,20 @@ class CloudRunService:
                 raise
             raise translated("operations.get", self._service_id, error) from error
 
-    def _not_ready(
-        self, before: str, error: GoogleAPICallError | TimeoutError, waited_s: float
-    ) -> RunbookError:
-        """Return RevisionNotReady where the failed update made a revision, else the API's own refusal."""
-        revision = _short(self._get().latest_created_revision)
-        if isinstance(error, TimeoutError):
-            return RevisionNotReady(revision, "still starting at the time limit", waited_s)
-        if revision == before:
-            return translated("services.update", self._service_id, error)
-        return RevisionNotReady(revision, error.message, waited_s)
+
+class _OtherLease(Exception):
+    """The service's lease is not the one that was to be replaced."""
 
 
-def _service_state(service: run_v2.Service) -> ServiceState:
-    latest_ready = _short(service.latest_ready_revision)
-    return ServiceState(
-        name=_short(service.name),
-        url=service.uri,
-        generation=service.generation,
-        traffic=tuple(
-            TrafficShare(
-                revision=status.revision or latest_ready,
-                percent=status.percent,
-                tag=status.tag,
-                url=status.uri,
-            )
-            for status in service.traffic_statuses
-        ),
-        latest_created=_short(service.latest_created_revision),
-        latest_ready=latest_ready,
-        reconciling=service.reconciling,
-        message=service.terminal_condition.message,
-    )
+def _lease(service: run_v2.Service) -> str:
+    return str(service.annotations.get(_LEASE, ""))
 
 
-def _revision_state(revision: run_v2.Revision) -> RevisionState:
-    container = revision.containers[0]
-    ready = next((condition for condition in revision.conditions if condition.type_ == "Ready"), None)
-    decided = {
-        run_v2.Condition.State.CONDITION_SUCCEEDED: True,
-        run_v2.Condition.State.CONDITION_FAILED: False,
-    }
-    verdict = decided.get(ready.state) if ready else None
-    return RevisionState(
-        name=_short(revision.name),
-        image=container.image,
-        created=_time(revision.create_time),
-        ready=verdict,
-        settled=_time(ready.last_transition_time) if ready and verdict is not None else None,
-        message=ready.message if ready else "",
-        memory_limit_mib=_mib(container.resources.limits.get("memory", "")),
-    )
+def _nothing(_: run_v2.Service) -> None:
+    """Return what nobody can change: whoever replaces a lease has compared it already."""
 
 
-def _time(stamp: Any) -> datetime:
-    """Return a plain datetime for the vendor's subclass of it."""
-    return datetime.fromtimestamp(stamp.timestamp(), tz=stamp.tzinfo)
-
-
-def _short(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
-def _mib(quantity: str) -> float | None:
-    """Return a Kubernetes quantity such as `512Mi` in MiB, or None for none."""
-    for unit, size in _BYTES.items():
-        if quantity.endswith(unit):
-            return float(quantity.removesuffix(unit)) * size / 2**20
-    return float(quantity) / 2**20 if quantity else None
+def _content(service: run_v2.Service) -> bytes:
+    """Return what is deployed and who gets the traffic; lease and the platform's own notes are not in it."""
+    told = run_v2.Service(template=service.template, traffic=service.traffic)
+    return bytes(run_v2.Service.pb(told).SerializeToString(deterministic=True))

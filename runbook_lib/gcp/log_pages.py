@@ -89,7 +89,7 @@ class LogPages:
         for attempt in attempts:
             with attempt:
                 try:
-                    return ask("entries.list", self._service, lambda: self._ask(request, token))
+                    return ask("entries.list", self._service, lambda: self._ask(request, token), quota=False)
                 except QuotaExceeded:
                     self._quota.held_back(attempt.next_wait)
                     raise

@@ -32,8 +32,13 @@ def promote(plan: Plan, deployed: DeployEvidence, ports: Ports, up_to: int = 100
     for percent in _steps_left(plan, candidate, ports.cloud_run.service(), up_to):
         service = ports.cloud_run.service()
         refuse_strangers(service, (candidate, baseline))
-        service = ports.cloud_run.set_traffic(split(candidate, baseline, percent, service, plan.rollout))
-        seen = reprobe(plan, service.tag_url(plan.rollout.candidate_tag), "candidate", ports)
+        before = service.percent_of(candidate)
+        try:
+            service = ports.cloud_run.set_traffic(split(candidate, baseline, percent, service, plan.rollout))
+            seen = reprobe(plan, service.tag_url(plan.rollout.candidate_tag), "candidate", ports)
+        except KeyboardInterrupt:  # nobody has looked at this share: it goes back
+            ports.cloud_run.set_traffic(split(candidate, baseline, before, service, plan.rollout))
+            raise
         if not seen.good:
             back = all_on(baseline, service, plan.rollout, plan.rollout.baseline_tag)
             ports.cloud_run.set_traffic(back)
@@ -55,7 +60,7 @@ def promote(plan: Plan, deployed: DeployEvidence, ports: Ports, up_to: int = 100
 
 def _steps_left(plan: Plan, candidate: str, service: ServiceState, up_to: int) -> tuple[int, ...]:
     """Return the steps above what the candidate serves already; the last one is always looked at."""
-    served = sum(share.percent for share in service.traffic if share.revision == candidate)
+    served = service.percent_of(candidate)
     return tuple(step for step in plan.rollout.steps if served < step <= up_to or step == up_to)
 
 

@@ -23,15 +23,35 @@ class _Act:
     problem: str = ""
 
 
-def roll_back(plan: Plan, deployed: DeployEvidence, ports: Ports) -> RollbackEvidence:
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The two revisions of a run, by name; `candidate` is empty where none came into being."""
+
+    baseline: str
+    candidate: str
+
+
+def pair_of(deployed: DeployEvidence) -> Pair:
+    """Return the revisions of a deployment.
+
+    Raises:
+        RunRefused: If there is no baseline.
+    """
+    if deployed.baseline is None:
+        raise RunRefused("there is no baseline to roll back to: this was the service's first revision")
+    candidate = deployed.candidate.name if deployed.candidate else ""
+    return Pair(baseline=deployed.baseline.name, candidate=candidate)
+
+
+def roll_back(plan: Plan, pair: Pair, ports: Ports) -> RollbackEvidence:
     """Roll back; a second call finds nothing to do and only looks again.
 
     Raises:
-        RunRefused: If there is no baseline, or a third revision serves: somebody has deployed since.
+        RunRefused: If a third revision serves: somebody has deployed since.
         CloudError: If the service cannot be read or changed.
     """
     start = ports.clock.now()
-    baseline, candidate = _revisions(deployed)
+    baseline, candidate = pair.baseline, pair.candidate
     before = ports.cloud_run.service()
     refuse_strangers(before, (baseline, candidate))
     needed = not _is_back(plan, before, baseline)
@@ -53,16 +73,9 @@ def roll_back(plan: Plan, deployed: DeployEvidence, ports: Ports) -> RollbackEvi
     )
 
 
-def _revisions(deployed: DeployEvidence) -> tuple[str, str]:
-    if deployed.baseline is None:
-        raise RunRefused("there is no baseline to roll back to: this was the service's first revision")
-    return deployed.baseline.name, deployed.candidate.name if deployed.candidate else ""
-
-
 def _is_back(plan: Plan, service: ServiceState, baseline: str) -> bool:
     tagged = any(share.tag == plan.rollout.candidate_tag for share in service.traffic)
-    served = sum(share.percent for share in service.traffic if share.revision == baseline)
-    return served == 100 and not tagged
+    return service.percent_of(baseline) == 100 and not tagged
 
 
 def _act(plan: Plan, service: ServiceState, baseline: str, ports: Ports) -> _Act:

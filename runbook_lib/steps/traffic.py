@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import ServiceState, TrafficShare
 from runbook_lib.plan import Rollout
@@ -21,6 +23,22 @@ def split(
         TrafficShare(revision=candidate, percent=percent, tag=rollout.candidate_tag),
         *_foreign(service, rollout),
     )
+
+
+def same_traffic(one: Sequence[TrafficShare], other: Sequence[TrafficShare]) -> bool:
+    """Say whether two tables send the same shares to the same places, in whatever order."""
+    return _rows(one) == _rows(other)
+
+
+def traffic_words(shares: Sequence[TrafficShare]) -> str:
+    """Return a table in one line, e.g. `chat-1 100 % (baseline), chat-2 0 % (candidate)`."""
+    return ", ".join(
+        f"{revision} {percent} %" + (f" ({tag})" if tag else "") for revision, tag, percent in _rows(shares)
+    )
+
+
+def _rows(shares: Sequence[TrafficShare]) -> list[tuple[str, str, int]]:
+    return sorted((share.revision, share.tag, share.percent) for share in shares)
 
 
 def refuse_strangers(service: ServiceState, known: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from google.cloud import run_v2
 from patience import eventually
 
 from runbook_lib import gcp
-from runbook_lib.errors import CloudError, CloudUnavailable, NotFound, RevisionNotReady
+from runbook_lib.errors import CloudError, CloudUnavailable, Conflict, NotFound, RevisionNotReady
 from runbook_lib.evidence import TrafficShare, Window
 from runbook_lib.gcp.channels import act
 from runbook_lib.plan import Endpoints, Target
@@ -214,7 +214,7 @@ def test_a_change_in_between_is_refused_as_aborted(staging: Staging) -> None:
     with pytest.raises(CloudError) as raised:
         act("services.update", staging.service, lambda: staging.client.update_service(service=stale))
 
-    assert type(raised.value) is CloudError
+    assert type(raised.value) is Conflict
     assert isinstance(raised.value.__cause__, Aborted)
     answer = f"ABORTED ({staging.name}: the etag {stale.etag} is stale"
     assert str(raised.value).startswith(f"services.update on {staging.service} answered {answer}")

@@ -76,4 +76,5 @@ def ports(of: Plan) -> Ports:
     return Ports(
         cloud_run=UNREACHED, logs=UNREACHED, monitoring=UNREACHED, commands=UNREACHED,
         agents=AgentClient(of.probes, "runbook/test", {}), clock=SystemClock(),
+        journal=UNREACHED,
     )  # fmt: skip

@@ -282,8 +282,11 @@ print("Revision ID:", made)
 
     assert evidence.candidate is not None
     made = evidence.candidate.name
-    assert_not_ready(evidence, f"the deployment moved the traffic from {baseline} to {made}")
-    assert [(each.revision, each.percent) for each in evidence.traffic] == [(made, 100)]
+    assert_not_ready(
+        evidence, f"the deployment moved the traffic from {baseline} to {made}, which was put right"
+    )
+    assert staging.traffic() == {(baseline, "baseline"): 100}
+    assert [(each.revision, each.percent) for each in evidence.traffic] == [(baseline, 100)]
 
 
 def test_a_deploy_command_that_hangs_is_ended_at_the_limit_with_what_it_said(staging: Staging) -> None:

@@ -19,7 +19,9 @@ def go(staging: Staging, plan: Plan, deployed: DeployEvidence) -> tuple[PromoteE
     """Promote; return the evidence and the candidate's share after each change, as the ledger has it."""
     ledger: list[str] = []
     ports = staging.ports(plan)
-    recorded = RecordedCloudRun(ports.cloud_run, lambda event, words: ledger.append(f"{event}: {words}"))
+    recorded = RecordedCloudRun(
+        ports.cloud_run, lambda event, words: ledger.append(f"{event}: {words}"), lambda: None
+    )
     evidence = promote(plan, deployed, dataclasses.replace(ports, cloud_run=recorded))
     assert deployed.candidate is not None
     share = re.compile(rf"{deployed.candidate.name} (\d+) %")

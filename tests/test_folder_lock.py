@@ -1,0 +1,102 @@
+"""One process at a time works on a run folder, and the second is told who does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from small_plan import WritePlan
+
+from runbook_lib.errors import RunRefused
+from runbook_lib.folder_lock import here, runner_of, worker_on
+from runbook_lib.plan_file import load_plan
+from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOLDER = """
+import sys, time
+from pathlib import Path
+from runbook_lib import folder_lock
+from runbook_lib.run_folder import RunFolder
+folder = RunFolder(Path(sys.argv[1]))
+kernel = folder_lock._lock(folder.path / "evidence")  # whose runner was killed
+with kernel if sys.argv[2] == "kernel" else getattr(folder_lock, sys.argv[2])(folder):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, plan_file: WritePlan) -> RunFolder:
+    return RunFolder.create(tmp_path / "outputs", "run-1", load_plan(plan_file()))
+
+
+def note(folder: RunFolder, event: Event, host: str, pid: int) -> None:
+    facts = {"host": host, "pid": str(pid)}
+    folder.record(LedgerEntry(time=NOON, event=event, facts=facts))
+
+
+@contextmanager
+def held(folder: RunFolder, how: str) -> Iterator[subprocess.Popen[str]]:
+    """Hold a lock in another process."""
+    argv = [sys.executable, "-c", HOLDER, str(folder.path), how]
+    with subprocess.Popen(argv, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_runner_is_told_which_process_runs_it_and_since_when(folder: RunFolder) -> None:
+    with held(folder, "runner_of") as process:
+        note(folder, "run started", "laptop", process.pid)
+        for way in (runner_of, worker_on):
+            with pytest.raises(RunRefused) as refused, way(folder):
+                pass
+            assert str(refused.value) == (
+                f"run-1 is worked on by process {process.pid} on laptop since 2026-03-01 12:00:00 UTC: "
+                "wait until that has ended"
+            )
+
+
+def test_a_lock_dies_with_its_process_and_leaves_no_file(folder: RunFolder) -> None:
+    before = sorted(folder.path.rglob("*"))
+    with held(folder, "runner_of") as process:
+        process.kill()
+        process.wait()
+        with runner_of(folder):
+            pass
+    assert sorted(folder.path.rglob("*")) == before
+
+
+def test_a_runner_waits_for_a_kernel_that_its_killed_predecessor_has_left(folder: RunFolder) -> None:
+    with held(folder, "kernel") as kernel:
+        note(folder, "step started", "laptop", kernel.pid)
+        with (
+            pytest.raises(RunRefused, match=f"worked on by process {kernel.pid} on laptop"),
+            worker_on(folder),
+        ):
+            pass
+        kernel.terminate()
+        start_s = time.monotonic()
+        with runner_of(folder):
+            assert time.monotonic() - start_s < 10
+
+
+def test_a_step_is_done_within_its_own_run_but_not_twice_at_once(folder: RunFolder) -> None:
+    with runner_of(folder):
+        folder.record(LedgerEntry(time=NOON, event="run started", facts=here()))
+        with (
+            worker_on(folder),
+            pytest.raises(RunRefused, match="wait until that has ended"),
+            worker_on(folder),
+        ):
+            pass
+        with worker_on(folder):
+            pass
