@@ -112,7 +112,7 @@ def make_revisions(on: Cloud) -> None:
 
 def write_entries(on: Cloud, count: int) -> None:
     """Write entries as a service makes them: 8 of 10 by the two newest revisions, 1 of 20 an error."""
-    rng = random.Random(891)  # noqa: S311 (test data)
+    rng = random.Random(891)
     for numbers in _batches(count):
         request = types.WriteLogEntriesRequest.pb()(entries=[entry(number, rng) for number in numbers])
         on.logs.write_log_entries(request=types.WriteLogEntriesRequest(request))

@@ -19,6 +19,7 @@ from runbook_lib.kept_output import KeptOutput, Lines
 from runbook_lib.ports import CommandResult, Listener
 from runbook_lib.process_tree import MARK, ProcessTree, new_mark
 from runbook_lib.redact import secrets_of
+from runbook_lib.watchdog import Watchdog
 
 _CHUNK_BYTES = 65_536
 _PULSE_S = 0.2
@@ -50,9 +51,14 @@ class LocalCommands:
         """Run a command; `python` means the interpreter that runs this."""
         environment = {**self.environment, **env, MARK: new_mark()}
         start = self._clock.now()
-        process = self._start(argv, cwd, environment)
-        running = _Running(process, ProcessTree(process.pid, environment[MARK]), listener)
-        exit_code = running.to_its_end(timeout_s)
+        watchdog = Watchdog(f"{MARK}={environment[MARK]}")
+        try:
+            process = self._start(argv, cwd, environment)
+            watchdog.watch(process.pid)
+            running = _Running(process, ProcessTree(process.pid, environment[MARK]), listener)
+            exit_code = running.to_its_end(timeout_s)
+        finally:
+            watchdog.dismiss()
         if listener:
             listener.pulse()
         return CommandResult(

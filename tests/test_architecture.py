@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 # fmt: off
 FLOORS = {
     0: ("__init__", "catalogue", "clock", "dotted", "errors", "plan_section", "process_tree", "redact",
-        "signals"),
+        "signals", "watchdog"),
     1: (
         "arrivals",
         "evidence",

@@ -281,3 +281,27 @@ def test_a_folder_that_is_not_there_is_the_reason(tmp_path: Path) -> None:
         f"sh in {tmp_path}/none cannot be started (No such file or directory): "
         "check command and cwd in the plan"
     )
+
+
+ORPHANS = """
+import os, sys
+from pathlib import Path
+from runbook_lib.clock import SystemClock
+from runbook_lib.commands import LocalCommands
+body = "echo $$ > pids; setsid sleep 300 & echo $! >> pids; sleep 300 & echo $! >> pids; touch ready; wait"
+commands = LocalCommands(os.environ, SystemClock())
+commands.run(["sh", "-c", body], cwd=Path(sys.argv[1]), env={}, timeout_s=600)
+"""
+
+
+def test_nothing_of_a_command_outlives_a_runner_that_is_killed(tmp_path: Path) -> None:
+    runner = subprocess.Popen([sys.executable, "-c", ORPHANS, str(tmp_path)])
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert [alive(pid) for pid in pids] == [True] * 3
+    runner.kill()
+    runner.wait()
+
+    assert [gone_within(pid, 5) for pid in pids] == [True] * 3

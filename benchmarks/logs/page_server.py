@@ -60,7 +60,7 @@ def _line(message: Any, number: int, rng: random.Random) -> None:
 
 def pages(count: int) -> list[bytes]:
     """Return `count` entries as encoded pages; each page's token is the number of the next one."""
-    rng = random.Random(7)  # noqa: S311 - the same pages each time
+    rng = random.Random(7)
     last = count // PAGE
     return [
         ListLogEntriesResponse.pb()(
