@@ -2,6 +2,7 @@
 
 VENV ?= .venv
 PLAN ?= notebooks/plans/quickstart.yaml
+RUNS ?= 200
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
@@ -11,7 +12,7 @@ BENCHMARKS := $(wildcard benchmarks/bench_*.py benchmarks/*/bench_*.py)
 STRIP_KEYS := metadata.papermill cell.metadata.papermill metadata.widgets
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab lint types bench lock clean
+.PHONY: help setup run test lab lint types bench chaos fuzz lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -43,6 +44,9 @@ bench: $(READY) ## measure the figures of the README's performance table
 	$(if $(BENCHMARKS),,$(error there is no benchmarks/bench_*.py to run))
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python "$$each"; done
 	@echo "== all that was measured"; $(BIN)/python benchmarks/results.py
+
+chaos: $(READY) ## kill and resume whole runs at random (RUNS=200 of them)
+	$(BIN)/python benchmarks/chaos/chaos.py --runs $(RUNS)
 
 lock: $(READY) ## resolve pyproject.toml again and rewrite requirements.lock
 	echo '# Made by `make lock` from pyproject.toml with all extras. Do not edit.' > requirements.lock.new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -82,6 +83,7 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
 
 def _tell_what_was_seen(run: Run) -> None:
     """Judge and report what there is of a run that is being ended; what hinders that, hinders no more."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # nbclient's task, left by its kernel, complains
     with suppress(RunbookError):
         run.judge()
         run.write_reports()

@@ -19,6 +19,7 @@ from runbook_lib.earlier import with_earlier
 from runbook_lib.errors import (
     CloudError,
     CorruptEvidence,
+    NotApproved,
     NotFound,
     PlanError,
     RunRefused,
@@ -140,7 +141,8 @@ class Run:
         Raises:
             RunRefused: If another run has it.
         """
-        with suppress(NotFound):
+        with suppress(NotFound, NotApproved):
+            self._require_approval("deploy")
             self.lease.hold()
 
     def deploy(self) -> DeployEvidence:
@@ -149,12 +151,7 @@ class Run:
         Raises:
             NotApproved: If the plan wants an approval, and there is none.
         """
-
-        def act() -> DeployEvidence:
-            self._require_approval("deploy")
-            return deploy(self.plan, self.ports)
-
-        return self._step("deploy", act)
+        return self._step("deploy", lambda: deploy(self.plan, self.ports))
 
     def read_logs(self) -> LogsEvidence:
         """Read both revisions' start-up logs."""
@@ -368,6 +365,8 @@ class Run:
         """Do a step; its end, good or bad, is in the ledger before anybody else hears of it."""
         self.note("step started", step=name, facts=here())
         try:
+            if name == "deploy":
+                self._require_approval("deploy")
             with self.lease.kept():
                 evidence = act()
                 self.ports.cloud_run.service()  # what was seen counts only if the cloud is still there

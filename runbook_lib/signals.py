@@ -6,6 +6,6 @@ import signal
 
 
 def end_in_order() -> None:
-    """Let a cancelled job (SIGTERM) and a closed terminal (SIGHUP) end as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """Let a cancelled job (SIGTERM) and a closed terminal (SIGHUP) end as Ctrl-C does, wherever started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

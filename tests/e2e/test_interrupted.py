@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -24,12 +23,22 @@ def arguments(service: str, outputs: Path, *more: str) -> tuple[str, ...]:
     return ("run", str(QUICK), "-p", f"target.service={service}", "-p", f"report.folder={outputs}", *more)
 
 
-def kill(run: Path, pid: int) -> None:
-    """Kill a runner, and wait until its kernel has noticed."""
-    kernels = psutil.Process(pid).children(recursive=True)
-    os.kill(pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(kernels, timeout=20)
+def kill(family: list[psutil.Process]) -> None:
+    """Kill a runner alone, and wait until its kernels have noticed."""
+    family[0].kill()
+    for each in family[1:]:
+        each.resume()
+    _, alive = psutil.wait_procs(family[1:], timeout=20)
     assert not alive, alive
+
+
+def stopped(pid: int) -> list[psutil.Process]:
+    """Stop a runner with all that it has started; return it and them."""
+    runner = psutil.Process(pid)
+    family = [runner, *runner.children(recursive=True)]
+    for each in family:
+        each.suspend()
+    return family
 
 
 def deployments(run: Path) -> list[str]:
@@ -47,11 +56,11 @@ def test_a_killed_run_goes_on_without_deploying_again_and_only_one_at_a_time(
 ) -> None:
     process = runbook.start(*arguments("killed", tmp_path))
     run = wait_for_event(tmp_path, "step started", "metrics")
+    family = stopped(process.pid)
     refused = runbook("resume", str(run))
     assert refused.code == 2, refused.out
     assert f"{run.name} is worked on by process {process.pid} on " in refused.err
-    kill(run, process.pid)
-
+    kill(family)
     other = runbook(*arguments("killed", tmp_path / "other"))
     assert other.code == 2, other.out
     assert other.err.startswith(f"RunRefused: killed is being validated by run {run.name} on ")
