@@ -12,7 +12,7 @@ BENCHMARKS := $(wildcard benchmarks/bench_*.py benchmarks/*/bench_*.py)
 STRIP_KEYS := metadata.papermill cell.metadata.papermill metadata.widgets
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab lint types bench chaos fuzz lock clean
+.PHONY: help setup run test lab lint types bench chaos lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
