@@ -17,6 +17,7 @@ from runbook_lib.help_text import overview
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "run",
+    "resume",
     "lint",
     "status",
     "logs",
