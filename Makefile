@@ -6,13 +6,14 @@ RUNS ?= 200
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
+MUTMUT := $(VENV)/.mutmut
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BENCHMARKS := $(wildcard benchmarks/bench_*.py benchmarks/*/bench_*.py)
 # What papermill and widgets leave in a notebook's metadata: paths of a machine, megabytes of state.
 STRIP_KEYS := metadata.papermill cell.metadata.papermill metadata.widgets
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab lint types bench chaos lock clean
+.PHONY: help setup run test lab lint types bench chaos mutants lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -48,6 +49,11 @@ bench: $(READY) ## measure the figures of the README's performance table
 chaos: $(READY) ## kill and resume whole runs at random (RUNS=200 of them)
 	$(BIN)/python benchmarks/chaos/chaos.py --runs $(RUNS)
 
+# mutmut keeps what it has tried in mutants/: a second run goes on where the first one ended.
+mutants: $(READY) $(MUTMUT) ## change the judge in thousands of small ways; 9 in 10 must fail its tests (an hour)
+	PYTHONPATH=$(MUTMUT) nice -n 19 $(BIN)/python -m mutmut run --max-children 2
+	$(BIN)/python benchmarks/judge/mutants.py
+
 lock: $(READY) ## resolve pyproject.toml again and rewrite requirements.lock
 	echo '# Made by `make lock` from pyproject.toml with all extras. Do not edit.' > requirements.lock.new
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --generate-hashes \
@@ -55,7 +61,7 @@ lock: $(READY) ## resolve pyproject.toml again and rewrite requirements.lock
 	mv requirements.lock.new requirements.lock
 
 clean: ## remove the virtual environment and every cache; outputs/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis requirements.lock.new
+	rm -rf $(VENV) mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis requirements.lock.new
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Always from nothing: an interrupted set-up leaves no $(LOCKED), so the next one clears what it left.
@@ -78,4 +84,10 @@ $(LOCKED): requirements.lock
 $(READY): $(LOCKED) pyproject.toml
 	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --no-compile --editable .
 	-@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib runbook_lib
+	@touch $@
+
+# Apart from the rest, for one target alone uses it.
+$(MUTMUT): tests/judge/mutmut.lock $(READY)
+	rm -rf $@
+	$(BIN)/python -m pip install -qq --require-hashes --no-deps --target $@ -r $<
 	@touch $@

@@ -54,11 +54,10 @@ class FloorTrend:
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """The judged part of one revision's samples: a straight line, and what is left above and below it."""
+    """The judged part of one revision's samples: the rise of a straight line, and what it leaves."""
 
     at: Floats
     left: Floats
-    start: float
     rise: float
 
     def floors(self, edges: Floats) -> Floats:
@@ -67,7 +66,7 @@ class _Part:
         window = np.searchsorted(edges, self.at, side="right") - 1
         least = np.full(len(middles), np.inf)
         np.minimum.at(least, window, self.left)
-        return np.where(np.isinf(least), np.nan, least + self.start + self.rise * middles)
+        return np.where(np.isinf(least), np.nan, least + self.rise * middles)
 
 
 def floor_trend(
@@ -108,8 +107,7 @@ def _part(points: Sequence[MemoryPoint], begin: float, until: float) -> _Part | 
         return None
     centred = at - at.mean()
     rise = float(centred @ mib / (centred @ centred))
-    start = float(mib.mean() - rise * at.mean())
-    return _Part(at=at, left=mib - start - rise * at, start=start, rise=rise)
+    return _Part(at=at, left=mib - rise * at, rise=rise)
 
 
 def _cycle(at: Floats, left: Floats) -> float:

@@ -160,6 +160,18 @@ def test_the_load_ends_when_all_is_settled_or_a_critical_comparison_failed(
     assert settled(plan, {"one": one, "two": two}) is enough
 
 
+def test_the_load_ends_only_with_what_the_plan_calls_sure() -> None:
+    good, bad = pairs(120), pairs(60, bad=6)
+    plan = plan_of(share())
+    for field, seen, sure, unsure in (("pass_alpha", good, 0.05, 0.001), ("alpha", bad, 0.1, 1e-6)):
+        for level, enough in ((sure, True), (unsure, False)):
+            other = plan.model_copy(update={"judging": plan.judging.model_copy(update={field: level})})
+            assert settled(other, {"one": seen}) is enough, (field, level)
+            assert (
+                judged_run(other, [], {}, {"one": seen}).criteria[0].outcome is Outcome.INCONCLUSIVE
+            ) is not enough
+
+
 def test_confidence_is_the_chance_of_error_that_the_pairs_leave() -> None:
     plan = plan_of(share())
     lenient = plan.model_copy(update={"judging": plan.judging.model_copy(update={"pass_alpha": 0.05})})
@@ -167,3 +179,20 @@ def test_confidence_is_the_chance_of_error_that_the_pairs_leave() -> None:
     assert judged_run(lenient, [], {}, {"one": pairs(120)}).confidence == "MEDIUM"
     assert judged_run(plan, [], {}, {"one": pairs(240, bad=60)}).confidence == "HIGH"
     assert judged_run(plan, [], {}, {"one": pairs(60)}).confidence == "LOW"
+
+
+@pytest.mark.parametrize(
+    ("bad", "alpha", "confidence"), [(60, 0.01, "HIGH"), (9, 0.05, "MEDIUM"), (7, 0.4, "LOW")]
+)
+def test_a_rollback_is_as_sure_as_the_failure_that_is_surest_whatever_passes(
+    bad: int, alpha: float, confidence: str
+) -> None:
+    plan = plan_of(share("one"), share("two", paired={"weight": 0.001}))
+    lenient = plan.model_copy(
+        update={"judging": plan.judging.model_copy(update={"alpha": alpha, "pass_alpha": 0.2})}
+    )
+    judgement = judged_run(lenient, [], {}, {"one": pairs(120, bad=bad), "two": pairs(90)})
+    one, two = judgement.criteria
+    assert (one.outcome, two.outcome) == (Outcome.FAIL, Outcome.PASS)
+    assert (two.wrong_at_most or 0) > 0.05  # it passed, but that does not make the failure less sure
+    assert (judgement.action, judgement.confidence) == ("ROLLBACK", confidence), one.wrong_at_most

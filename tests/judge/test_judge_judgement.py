@@ -147,3 +147,27 @@ def test_the_worst_outcome_stands_for_all() -> None:
 def test_an_empty_run_has_no_outcome() -> None:
     with pytest.raises(ValueError, match="empty"):
         overall([])
+
+
+def test_what_would_change_a_rollback_counts_the_critical_failures_alone() -> None:
+    others = [(FAIL, True), (FAIL, False), (INCONCLUSIVE, True)]
+    assert judged(*others).would_change == "Title 0: it passes at 5 sessions or below"
+    assert judged((FAIL, True), (FAIL, True), (FAIL, False)).would_change == (
+        "Title 0: it passes at 5 sessions or below; 1 other criteria stand in the way likewise"
+    )
+    assert judged((INCONCLUSIVE, True), (FAIL, False), (PASS, True)).would_change.endswith(
+        "; 1 other criteria stand in the way likewise"
+    )
+
+
+def test_nearest_to_its_bound_is_what_leaves_the_least_of_it_the_baselines_too() -> None:
+    plan = plan_of(
+        criterion("load.failures", id="far", at_most=100),
+        criterion("session.conflicts", id="near", at_most=100, baseline=2),
+        criterion("deploy.ready", id="none", at_least=1),
+    )
+    found = [
+        measured("load.failures", 50), measured("session.conflicts", 4),
+        measured("session.conflicts", 3, role="baseline"), measured("deploy.ready", 1),
+    ]  # fmt: skip
+    assert judged_run(plan, found).deciding == "near"

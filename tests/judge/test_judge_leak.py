@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from memory import pair, points, revision
 
-from runbook_lib.judge.floors import MemoryPoint
+from runbook_lib.judge.floors import MemoryPoint, floor_trend
 from runbook_lib.judge.leak import LeakFinding, LeakSeries, LeakSpec, judge_leak
 from runbook_lib.verdict import Outcome
 
@@ -85,6 +85,14 @@ def test_without_noise_the_bound_is_sharp(leak: float, outcome: Outcome) -> None
     assert judged(level(0.25 + leak, 0.25)).outcome is outcome
 
 
+def test_a_leak_of_exactly_the_bound_is_allowed() -> None:
+    seen = judged(pair(30, 0.5))
+    assert seen.interval
+    bounds = (seen.interval[0], math.nextafter(seen.interval[0], 0))
+    at, below = (judged(pair(30, 0.5), LeakSpec(per="minute", at_most=bound)).outcome for bound in bounds)
+    assert (at, below) == (INCONCLUSIVE, FAIL)
+
+
 def test_with_noise_a_leak_at_the_bound_is_neither_found_nor_ruled_out() -> None:
     found = judged(pair(30, 0.1))
     assert found.outcome is INCONCLUSIVE
@@ -100,6 +108,7 @@ def test_without_samples_of_both_nothing_is_known(candidate: int, baseline: int)
     found = judged(LeakSeries(candidate=whole.candidate[:candidate], baseline=whole.baseline[:baseline]))
     assert (found.outcome, found.slope, found.interval) == (INCONCLUSIVE, None, None)
     assert found.samples == min(candidate, baseline)
+    assert found.unit == "MiB/min"
     assert found.reason == (
         f"too few memory samples in common: {candidate} of the candidate, {baseline} of the baseline"
     )
@@ -152,6 +161,41 @@ def test_what_is_still_needed_is_nothing_at_the_interval_and_grows_towards_the_e
         assert near == pytest.approx(0, abs=0.1)
         assert half == pytest.approx(30, abs=0.1)  # half as wide takes twice as long
         assert on is None
+
+
+def test_when_the_clock_began_does_not_matter() -> None:
+    series = pair(30, 0.5)
+    later = LeakSeries(
+        **{
+            role: tuple(MemoryPoint(at=100 + point.at, mib=point.mib) for point in getattr(series, role))
+            for role in ("candidate", "baseline")
+        }
+    )
+    seen, moved = judged(series), judged(later)
+    assert moved.slope == pytest.approx(seen.slope)
+    assert moved.interval == pytest.approx(seen.interval)
+
+
+@pytest.mark.parametrize(
+    ("cycle_min", "level", "windows"), [(0.3, 1e-4, 20), (12, 1e-4, 8), (12, 1e-6, 10), (12, 1e-12, 15)]
+)
+def test_a_trend_rests_on_8_to_20_windows_and_on_more_where_it_must_be_surer(
+    cycle_min: float, level: float, windows: int
+) -> None:
+    series = pair(30, 0, cycle_min=cycle_min)
+    found = floor_trend(series.candidate, series.baseline, level)
+    assert found is not None
+    assert (found.windows, found.until) == (windows, series.candidate[-1].at)
+
+
+@pytest.mark.parametrize("minutes", [(0, 30), (0, 10, 30), (0, 10, 29, 30), (0, 10, 20, 29, 30)])
+def test_a_handful_of_samples_of_one_revision_tells_nothing(minutes: tuple[float, ...]) -> None:
+    few = points(minutes, [200 + at for at in minutes])
+    for series in (
+        LeakSeries(candidate=few, baseline=level(0, 0).baseline),
+        LeakSeries(candidate=level(0, 0).candidate, baseline=few),
+    ):
+        assert judged(series).outcome is INCONCLUSIVE
 
 
 def test_windows_that_one_revision_has_no_samples_of_are_left_out() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from drawn import LATENCY, SHARE, TAIL, ZERO, failures, flags, latencies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from runbook_lib.judge.cells import ladder, table
+from runbook_lib.judge.estimates import estimate
 from runbook_lib.judge.paired import judge_pairs, weighed
 from runbook_lib.judge.paired_spec import PairedSpec
 from runbook_lib.judge.paired_text import reason
@@ -304,3 +307,39 @@ def test_the_trail_of_what_may_never_happen_jumps_beyond_doubt() -> None:
 )
 def test_a_reason_is_one_plain_sentence(spec: PairedSpec, counts: PairCounts, sentence: str) -> None:
     assert reason(judge_pairs(spec, counts, ALPHA)) == sentence
+
+
+def test_an_unsteady_baseline_makes_the_interval_wider_and_the_smallest_effect_larger() -> None:
+    seen = table(failures(1200, 0.03, 0.02))
+    calm, unsteady = (
+        estimate("failures", seen, excess, tolerance=0.01, margin=0.02, alpha=0.01, pass_alpha=0.02)
+        for excess in (1.0, 4.0)
+    )
+    assert unsteady.mean == calm.mean
+    assert unsteady.low < calm.low < calm.mean < calm.high < unsteady.high
+    assert calm.smallest_effect < unsteady.smallest_effect
+    assert calm.pairs_needed is not None
+    assert unsteady.pairs_needed is not None
+    assert unsteady.pairs_needed + 1200 == pytest.approx(4 * (calm.pairs_needed + 1200), abs=4)
+
+
+def test_the_smallest_effect_is_the_one_whose_growth_comes_to_the_evidence_that_is_needed() -> None:
+    counts = failures(1200, 0.3, 0.1)
+    found = estimate("failures", table(counts), 1.0, tolerance=0.01, margin=0.5, alpha=0.01, pass_alpha=0.02)
+    steps = np.repeat([-1, 0, 1], [counts_of(counts, step) for step in (-1, 0, 1)])
+    effect, needed = found.smallest_effect - 0.01, (1 + math.log(100)) / 1200
+    assert effect**2 / (2 * (np.var(steps) + effect)) == pytest.approx(needed)
+    none = estimate("failures", table(counts), 1.0, tolerance=0.01, margin=0.5, alpha=0, pass_alpha=0.02)
+    assert none.smallest_effect == math.inf
+
+
+def counts_of(counts: PairCounts, step: int) -> int:
+    return sum(look.steps.get(step, 0) for look in counts.looks)
+
+
+@pytest.mark.parametrize("spec", [SHARE, LATENCY])
+def test_where_nothing_can_be_ruled_out_the_interval_is_all_there_is(spec: PairedSpec) -> None:
+    one = count_failures if spec is SHARE else count_latencies
+    found = judge_pairs(spec, one(0, [Pair(candidate=1, baseline=1)]), 1e-9, 1e-9)
+    whole = ladder(spec.grid)
+    assert found.interval == pytest.approx((spec.off_grid(whole[0]), spec.off_grid(whole[-1])))

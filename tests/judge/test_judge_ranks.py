@@ -63,3 +63,9 @@ def test_the_smallest_samples_that_can_tell_do_and_one_less_cannot() -> None:
     rising = np.arange(5.0)
     assert slope_interval(rising, 2 * rising, 1 / 120).low == pytest.approx(2)
     assert slope_interval(rising, 2 * rising, 1 / 121).low == -math.inf
+
+
+def test_samples_that_can_tell_nothing_have_an_estimate_and_none_at_all_have_none() -> None:
+    few = shift_interval(np.array([3.0]), np.array([1.0, 2.0]), 0.01)
+    assert (few.estimate, few.low, few.high) == (1.5, -math.inf, math.inf)
+    assert math.isnan(shift_interval(np.array([]), np.array([1.0]), 0.01).estimate)

@@ -54,6 +54,11 @@ def test_the_baseline_is_held_against_the_absolute_bound_alone() -> None:
     assert (result.before, result.after) == (FAIL, PASS)
 
 
+def test_a_bound_relative_to_the_baseline_does_not_spoil_the_absolute_one() -> None:
+    found = [measured("load.failures", 4, role="baseline"), measured("load.failures", 4)]
+    assert regression(criterion(at_most=5, baseline=0), found).before is PASS
+
+
 def test_a_bound_relative_to_the_baseline_says_nothing_of_the_baseline_itself() -> None:
     found = [measured("load.failures", 9, role="baseline"), measured("load.failures", 4)]
     result = regression(criterion(baseline=0), found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,6 +59,49 @@ def test_half_the_distance_takes_four_times_the_starts() -> None:
     bounds = (seen.interval[1] * 0.9999, seen.interval[1] ** 0.5001, seen.interval[0] ** 0.5001)
     assert [judged(BASELINE, at_most_ratio=bound).starts_needed for bound in bounds] == [6, 20, 20]
     assert judged(BASELINE, at_most_ratio=1.0).starts_needed is None  # where the estimate itself is
+
+
+@pytest.mark.parametrize("bound", [1.7, 1.9, 2.1, 2.3])
+def test_the_starts_that_would_settle_it_bring_the_nearer_end_of_the_interval_to_the_bound(
+    bound: float,
+) -> None:
+    found = judged(times(2), at_most_ratio=bound)
+    assert found.ratio
+    assert found.interval
+    low, middle, high = (math.log(each) for each in (found.interval[0], found.ratio, found.interval[1]))
+    reach = high - middle if middle < math.log(bound) else middle - low
+    expected = math.ceil(5 * (reach / abs(math.log(bound) - middle)) ** 2)
+    assert (found.outcome, found.starts_needed) == (INCONCLUSIVE, expected)
+
+
+def test_where_nothing_would_settle_it_nothing_is_promised() -> None:
+    found = judged(BASELINE, at_most_ratio=1.0)
+    assert found.reason.endswith("; 5 starts against 5): cannot tell from 1 yet")
+
+
+@pytest.mark.parametrize(
+    ("alpha", "theirs", "fewest"), [(0.5, 1, 1), (0.1, 9, 1), (0.0999, 9, 2), (1e-40, 3, 50)]
+)
+def test_the_fewest_starts_that_can_tell_are_those_of_which_one_order_is_rare_enough(
+    alpha: float, theirs: int, fewest: int
+) -> None:
+    starts = StartSamples(candidate_s=(), baseline_s=(1.0,) * theirs)
+    assert judge_startup(starts, at_most_ratio=1.25, alpha=alpha).starts_needed == fewest
+
+
+def test_too_few_starts_are_counted() -> None:
+    assert judged((9.0, 9.1, 9.2), (1.0,)).samples == 3
+
+
+def test_earlier_starts_are_set_aside_only_where_all_of_them_differ_for_sure() -> None:
+    history = tuple(1 + each / 100 for each in range(40))
+    inside, at_the_end, beyond = (
+        judged((1.2,) * 3, (present,), history).reason for present in (1.2, 1.39, 1.5)
+    )
+    assert "40 earlier ones" in inside
+    assert "40 earlier ones" in at_the_end  # it is as slow as the slowest, no slower
+    assert "set aside" in beyond
+    assert "set aside" in judged((1.2,) * 3, (0.9,), history).reason
 
 
 def test_of_very_many_starts_the_newest_count() -> None:

@@ -66,6 +66,17 @@ def test_the_excess_is_the_ratio_of_the_two_variances() -> None:
     assert of_looks(looks)[-1] == between / within
 
 
+def test_looks_of_unequal_size_weigh_by_their_pairs() -> None:
+    looks = [[3.0], [1.0, 2.0], [9.0, 10.0, 14.0], [-30.0], [20.0, 21.0], [5.0]]
+    every = np.concatenate(looks)
+    between = sum(len(look) * (np.mean(look) - every.mean()) ** 2 for look in looks) / (len(looks) - 1)
+    within = sum(((np.array(look) - np.mean(look)) ** 2).sum() for look in looks) / (len(every) - len(looks))
+    pairs, sums, squares = (
+        np.array([of(look) for look in looks]) for of in (len, sum, lambda look: sum(x * x for x in look))
+    )
+    assert excess(pairs, sums, squares)[-1] == pytest.approx(between / within)
+
+
 def test_a_baseline_without_any_variance_is_steady() -> None:
     assert (of_looks(np.zeros((LOOKS, PAIRS))) == 1).all()
 
