@@ -29,7 +29,7 @@ def _before(criterion: Criterion, baseline: Measurement | None) -> Outcome:
     if criterion.at_most is None and criterion.at_least is None:
         return Outcome.INCONCLUSIVE
     alone = criterion.model_copy(update={"baseline": None})
-    return find(alone, baseline, None, "the baseline was not measured").outcome
+    return find(alone, baseline, None, unseen="").outcome
 
 
 def _reading(before: Outcome, after: Outcome) -> str:

@@ -62,6 +62,8 @@ def test_without_pairs_nothing_passes_and_the_step_is_named() -> None:
     result = judged(None)
     assert result.outcome is Outcome.ERROR
     assert result.reason == "not observed: the step metrics left no evidence of pairs.failures"
+    assert result.would_change == "the step metrics has to come to its end"
+    assert (result.samples, result.effect, result.interval, result.detectable) == (0, None, None, None)
     assert judged(count_failures(0, [])).outcome is Outcome.INCONCLUSIVE
 
 
@@ -75,6 +77,9 @@ def test_a_result_says_everything_that_a_reader_needs_to_check_it() -> None:
     assert result.interval[0] < 0.25 < result.interval[1]
     assert result.alpha == pytest.approx(0.01 / 4)
     assert result.bound == "within baseline +5 pp; fails beyond +0.5 pp"
+    assert result.samples == 240
+    assert result.detectable is not None
+    assert 0.005 < result.detectable < 0.25
     assert [look.pairs for look in result.trail] == [60, 120, 180, 240]
     assert max(look.against for look in result.trail) >= -math.log10(0.01 / 4)
     assert 0 < (result.wrong_at_most or 1) < 0.01

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +120,7 @@ def test_a_pass_is_taken_back_when_the_candidate_turns_bad() -> None:
         ("share", -0.01, 0.01, "share needs 0 <= tolerance < margin < 1"),
         ("tail", 0.0, 1.0, "tail needs 0 <= tolerance < margin < 1"),
         ("latency", 0.9, 1.1, "latency needs 1 <= tolerance < margin <= 1.99"),
+        ("latency", 1.1, 1.1, "latency needs 1 <= tolerance < margin <= 1.99"),
         ("latency", 1.0, 2.0, "latency needs 1 <= tolerance < margin <= 1.99"),
         ("zero", 0.001, 0.01, "zero tolerates nothing, not 0.001"),
     ],
@@ -343,3 +345,14 @@ def test_where_nothing_can_be_ruled_out_the_interval_is_all_there_is(spec: Paire
     found = judge_pairs(spec, one(0, [Pair(candidate=1, baseline=1)]), 1e-9, 1e-9)
     whole = ladder(spec.grid)
     assert found.interval == pytest.approx((spec.off_grid(whole[0]), spec.off_grid(whole[-1])))
+
+
+@pytest.mark.parametrize(("needed", "words"), [(7, "7"), (87, "87"), (871, "880"), (1201, "1,300")])
+def test_a_forecast_has_two_digits_and_rather_too_many_pairs(needed: int, words: str) -> None:
+    found = replace(judge_pairs(SHARE, failures(60, 0.0, 0.0), ALPHA), pairs_needed=needed)
+    assert reason(found).endswith(f"; about {words} more pairs would settle it")
+
+
+def test_a_reason_says_when_the_baseline_was_unsteady() -> None:
+    found = replace(judge_pairs(SHARE, failures(6000, 0.01, 0.01), ALPHA), excess=1.5)
+    assert reason(found).endswith("; +1 pp is allowed (6,000 pairs, the baseline being unsteady)")
