@@ -171,3 +171,15 @@ def test_nearest_to_its_bound_is_what_leaves_the_least_of_it_the_baselines_too()
         measured("session.conflicts", 3, role="baseline"), measured("deploy.ready", 1),
     ]  # fmt: skip
     assert judged_run(plan, found).deciding == "near"
+
+
+def test_of_criteria_that_leave_as_much_room_the_first_one_decides() -> None:
+    plan = plan_of(
+        criterion("deploy.ready", id="up", at_least=1), criterion("load.failures", id="no", at_most=9)
+    )
+    found = [measured("deploy.ready", 1), measured("load.failures", 0)]
+    assert judged_run(plan, found).deciding == "up"
+
+
+def test_a_bound_below_one_leaves_room_too() -> None:
+    assert headroom(criterion("requests.error_ratio", at_most=0.5), 0.1, None) == pytest.approx(0.8)
