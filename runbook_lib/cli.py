@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from runbook_lib import __version__
+from runbook_lib import __version__, cli_archive
+from runbook_lib.cli_archive import published
 from runbook_lib.errors import MissingEvidence, PlanError, RunbookError
 from runbook_lib.places import NOTEBOOKS, find_file, project_root
 from runbook_lib.signals import end_in_order
@@ -87,7 +88,7 @@ def run(
         with runner_of(begun.folder), ProgressLines(begun.folder.path) as watch:
             code = run_notebooks(begun, watch, root / NOTEBOOKS)
     show_verdict(begun, begun.verdict())
-    raise typer.Exit(code)
+    raise typer.Exit(published(begun, code))
 
 
 @app.command()
@@ -281,6 +282,9 @@ def emulator(context: typer.Context) -> None:
     from runbook_lib.local_cloud import emulator_command
 
     raise typer.Exit(emulator_command(context.args))
+
+
+app.add_typer(cli_archive.app)
 
 
 @app.command()

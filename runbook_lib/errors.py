@@ -162,3 +162,11 @@ class MissingEvidence(EvidenceError):
 
 class CorruptEvidence(EvidenceError):
     """A file of the run folder does not hold what its name says."""
+
+
+class ArchiveError(RunbookError):
+    """An archive cannot be reached, written or trusted."""
+
+
+class SecretFound(ArchiveError):
+    """A secret stands in an archive that was about to leave this machine; it was not published."""

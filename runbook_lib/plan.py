@@ -297,6 +297,9 @@ class Report(Section):
 
     folder: str = "outputs"
     """Folder of the run folders, relative to the project's root."""
+    archive: tuple[str, ...] = ()
+    """Where a finished run is copied to: folders, relative to the project's root, and `gs://BUCKET/FOLDER`.
+    A run in which a secret is found is not copied."""
 
 
 class Plan(Section):

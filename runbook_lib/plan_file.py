@@ -22,6 +22,7 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 
 from runbook_lib.errors import PlanError
 from runbook_lib.plan import Plan
+from runbook_lib.plan_secrets import ADVICE, secrets_in
 
 SHORTHANDS = {"candidate": "candidate.image", "baseline": "target.baseline_image"}
 """Parameters with a name shorter than the field that they set."""
@@ -65,6 +66,8 @@ def load_plan(file: Path, parameters: Mapping[str, str] | None = None) -> Plan:
         _set(document, name, text)
     for _, section in _runners(document.data):
         _anchor(section, file, unless="cwd" in section)
+    for keys in secrets_in(document.data):
+        raise _reference_error(keys, ADVICE, (), document, file)
     try:
         plan = Plan.model_validate(document.data)
     except ValidationError as error:

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 
 import pandas as pd
 
+from runbook_lib.archive.manifest import seal
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.connection import Connection
 from runbook_lib.decisions import Act, is_held_back, require_approval, who_decides
@@ -250,7 +251,7 @@ class Run:
         """
         verdict = judged(self.folder, load_plan(plan_file))
         self.folder.write_record(f"verdict-by-{plan_file.stem}.json", verdict)
-        self.folder.write_manifest()
+        seal(self.folder.path, self.plan.target.service, self._clock.now())
         return verdict
 
     def roll_back(self) -> RollbackEvidence:
@@ -341,7 +342,7 @@ class Run:
     def write_reports(self) -> tuple[Path, ...]:
         """Write the report's files and the manifest over everything."""
         files = write_reports(self.record(), self.folder.path)
-        self.folder.write_manifest()
+        seal(self.folder.path, self.plan.target.service, self._clock.now())
         return files
 
     def _require_approval(self, act: Act) -> None:

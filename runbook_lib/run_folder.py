@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
@@ -22,6 +20,9 @@ from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, Runb
 from runbook_lib.evidence import Record
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan_secrets import refuse_known_secrets
+from runbook_lib.redact import redact, redact_json, secrets_of
+from runbook_lib.redact_table import redact_table
 
 R = TypeVar("R", bound=BaseModel)
 _ENDPOINTS = "endpoints.json"
@@ -55,10 +56,17 @@ class LedgerEntry(Record):
 
 
 class RunFolder:
-    """The folder of one run. Its name is the run's id."""
+    """The folder of one run. Its name is the run's id.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The folder.
+        secrets: Known secrets, the environment's if not given; they, and all that is shaped like one, are
+            masked before anything is written.
+    """
+
+    def __init__(self, path: Path, secrets: Iterable[str] | None = None) -> None:
         self.path = path
+        self._secrets = secrets_of(os.environ) if secrets is None else tuple(secrets)
         self._writing = Lock()  # suites that run at the same time write one ledger
         self.run_id = path.resolve().name
 
@@ -67,9 +75,11 @@ class RunFolder:
         """Make the folder below `root` with the plan in it.
 
         Raises:
+            PlanError: If the plan spells out a secret.
             RunbookError: If it cannot be made.
         """
         folder = cls(root / run_id)
+        refuse_known_secrets(plan.model_dump_json(), folder._secrets)
         try:
             for name in ("evidence", "notebooks"):
                 (folder.path / name).mkdir(parents=True)
@@ -77,7 +87,7 @@ class RunFolder:
             raise RunbookError(
                 f"{folder.path} cannot be made ({error.strerror}): give another report.folder"
             ) from error
-        folder.write_text("plan.yaml", dump_plan(plan, folder.path))
+        folder._write(folder.path / "plan.yaml", dump_plan(plan, folder.path).encode())  # secrets are refused
         return folder
 
     @classmethod
@@ -106,7 +116,7 @@ class RunFolder:
 
     def write_evidence(self, name: str, record: Record) -> None:
         """Write `evidence/NAME.json`."""
-        self.write_text(f"evidence/{name}.json", record.model_dump_json(indent=1, by_alias=True) + "\n")
+        self.write_record(f"evidence/{name}.json", record)
 
     def read_evidence(self, name: str, kind: type[R]) -> R:
         """Return `evidence/NAME.json`.
@@ -127,7 +137,8 @@ class RunFolder:
 
     def write_record(self, name: str, record: Record) -> None:
         """Write a record as JSON file `name` of the folder itself, e.g. `verdict.json`."""
-        self.write_text(name, record.model_dump_json(indent=1, by_alias=True) + "\n")
+        text = record.model_dump_json(indent=1, by_alias=True)
+        self._write(self.path / name, f"{redact_json(text, self._secrets)}\n".encode())
 
     def find_record(self, name: str, kind: type[R]) -> R | None:
         """Return the record in file `name` of the folder itself, or None where there is none."""
@@ -136,7 +147,7 @@ class RunFolder:
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write `evidence/NAME.parquet`."""
         buffer = BytesIO()
-        table.to_parquet(buffer, index=False)
+        redact_table(table, self._secrets).to_parquet(buffer, index=False)
         self._write(self.path / "evidence" / f"{name}.parquet", buffer.getvalue())
 
     def find_table(self, name: str) -> pd.DataFrame | None:
@@ -155,7 +166,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write the text file `name` of the folder."""
-        self._write(self.path / name, text.encode())
+        self._write(self.path / name, redact(text, self._secrets).encode())
 
     def write_texts(self, below: str, texts: Mapping[str, str]) -> None:
         """Replace everything in the folder `below` by text files, named from the run folder on."""
@@ -188,15 +199,6 @@ class RunFolder:
         path = self.path / "ledger.jsonl"
         lines = path.read_bytes().split(b"\n") if path.is_file() else [b""]
         return tuple(self._ledger_entry(path, number, line) for number, line in enumerate(lines[:-1], 1))
-
-    def write_manifest(self) -> None:
-        """Write `manifest.json`: SHA-256 and size of every other file, by its path."""
-        files = {
-            str(path.relative_to(self.path)): {"sha256": _sha256(path), "bytes": path.stat().st_size}
-            for path in sorted(self.path.rglob("*"))
-            if path.is_file() and path.name != "manifest.json"
-        }
-        self.write_text("manifest.json", json.dumps({"schema": 1, "files": files}, indent=1) + "\n")
 
     def _write(self, path: Path, content: bytes) -> None:
         with _disk(path):
@@ -260,7 +262,3 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -34,9 +34,11 @@ FLOORS = {
         "plan_criterion",
         "plan_file",
         "plan_load",
+        "plan_secrets",
         "plan_suite",
         "ports",
         "ports_cloud_run",
+        "redact_table",
         "rehearsal",
         "session_table",
         "sessions",
@@ -44,15 +46,17 @@ FLOORS = {
         "verdict",
     ),
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
-    3: ("decisions", "earlier", "folder_lock", "journal", "leasing", "plan_notes", "plan_reference",
-        "recorded", "report", "scribe"),
+    3: ("archive", "decisions", "earlier", "folder_lock", "journal", "leasing", "plan_notes",
+        "plan_reference", "recorded", "report", "scribe"),
     4: ("connection", "headless", "judging", "live", "resuming", "run", "selftest"),
-    5: ("cli", "entry", "fork_server", "help_text", "notebook", "terminal", "terminal_logs"),
+    5: ("cli", "cli_archive", "entry", "fork_server", "help_text", "notebook", "terminal",
+        "terminal_archive", "terminal_logs"),
 }
 # fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
 SIDEWAYS = {
     ("plan_file", "plan"),
+    ("plan_file", "plan_secrets"),
     ("pairs", "evidence"),
     ("plan", "plan_suite"),
     ("plan", "plan_criterion"),
@@ -85,12 +89,15 @@ SIDEWAYS = {
     ("run", "headless"),
     ("headless", "run"),
     ("run", "live"),
+    ("cli", "cli_archive"),
     ("cli", "terminal"),
     ("fork_server", "notebook"),
     ("entry", "cli"),
     ("help_text", "cli"),
     ("help_text", "entry"),
     ("cli", "terminal_logs"),
+    ("cli_archive", "terminal"),
+    ("cli_archive", "terminal_archive"),
 }
 ALONE = "emulator"
 NOT_OURS = (

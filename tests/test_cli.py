@@ -31,6 +31,9 @@ COMMANDS = (
     "lab",
     "emulator",
     "version",
+    "verify",
+    "publish",
+    "prune",
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import resource
 import subprocess
 import sys
@@ -169,19 +167,6 @@ def test_a_broken_line_in_the_middle_is_corrupt_and_named_by_its_number(
     with pytest.raises(CorruptEvidence) as caught:
         folder.ledger()
     assert str(caught.value).startswith(f"{file}:2 is no ledger entry: ")
-
-
-def test_the_manifest_has_the_hash_and_size_of_every_other_file(folder: RunFolder) -> None:
-    folder.write_evidence("metrics", evidence())
-    folder.write_text("report.md", "# é\n")
-    folder.write_manifest()
-    folder.write_manifest()
-    manifest = json.loads((folder.path / "manifest.json").read_text())
-    assert manifest["schema"] == 1
-    assert set(manifest["files"]) == {"plan.yaml", "report.md", "evidence/metrics.json"}
-    for name, said in manifest["files"].items():
-        content = (folder.path / name).read_bytes()
-        assert said == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def test_a_reader_sees_the_old_content_or_the_new_and_never_a_part(tmp_path: Path) -> None:
