@@ -1,24 +1,32 @@
-"""Measure what running six notebooks headless costs over making the same step calls in one process.
+"""Measure what the six notebooks cost over the step calls that they make: by `runbook run` and by papermill.
 
-Prints the median of three interleaved runs and the ratio; needs nothing but this machine.
+A plain script makes the same calls in one process. Each way is a process of its own, imports included, and
+the ways take turns. The plan waits for nothing and ends with a ROLLBACK, so that all six notebooks run.
+`--quickstart` also runs the quickstart plan as it is, by script and by `runbook run`.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from runbook_lib.headless import run_notebooks
+from benchmarks.results import Result, record
 from runbook_lib.places import NOTEBOOKS, project_root
 from runbook_lib.plan import Plan
+from runbook_lib.plan_criterion import Criterion
 from runbook_lib.plan_file import dump_plan, load_plan
-from runbook_lib.run import Run
-from runbook_lib.selftest import STEPS
 
 RUNS = 3
+COMMAND = ".venv/bin/python benchmarks/bench_headless.py"
+BIN = Path(sys.executable).parent
+SIX = ("01_deploy", "02_logs", "03_tests", "04_metrics", "05_report", "06_rollback")
 SMALL = {
     "target.service": "bench-service",
     "metrics.idle_s": "0",
@@ -30,50 +38,120 @@ SMALL = {
     "probes.health.polls": "1",
     "probes.rounds": "1",
     "probes.starts_per_agent": "1",
+    "rollout.on_rollback": "automatic",
 }
+ROLLS_BACK = Criterion.model_validate(
+    {"id": "never", "title": "Faster than light", "metric": "load.answer_max_s", "at_most": 1e-9}
+)
+SCRIPT = """
+import sys
+from pathlib import Path
+from runbook_lib.run import Run
+from runbook_lib.selftest import STEPS
+
+run = Run.start(Path(sys.argv[1]), {"report.folder": sys.argv[2]}, Path(sys.argv[2]))
+for step in STEPS:
+    step(run)
+if run.judge().action == "ROLLBACK":
+    run.roll_back()
+run.write_reports()
+"""
 
 
 def small_plan(folder: Path) -> Path:
     """Write a plan whose work is next to nothing, so that the overhead shows."""
     plan: Plan = load_plan(project_root() / NOTEBOOKS / "plans" / "quickstart.yaml", SMALL)
-    kept = tuple(criterion for criterion in plan.criteria if not criterion.metric.startswith("suite."))
+    kept = [each for each in plan.criteria if not each.metric.startswith("suite.") and not each.paired]
+    small = plan.model_copy(update={"suites": {}, "criteria": (*kept, ROLLS_BACK)})
     file = folder / "bench.yaml"
-    file.write_text(dump_plan(plan.model_copy(update={"suites": {}, "criteria": kept}), folder), "utf-8")
+    file.write_text(dump_plan(small, folder), "utf-8")
     return file
 
 
-def by_script(plan: Path, outputs: Path) -> float:
-    """Return the seconds of the plain calls."""
+def by_script(plan: Path, outputs: Path) -> None:
+    """Make the plain calls."""
+    _call(sys.executable, "-c", SCRIPT, plan, outputs)
+
+
+def by_runbook(plan: Path, outputs: Path) -> None:
+    """Run the notebooks as CI does."""
+    _call(BIN / "runbook", "run", plan, "-p", f"report.folder={outputs}")
+
+
+def by_papermill(plan: Path, outputs: Path) -> None:
+    """Run the six notebooks one by one, as one would without this project."""
+    given = load_plan(plan, {"report.folder": str(outputs)})
+    own = plan.with_name(f"{outputs.name}.yaml")
+    own.write_text(dump_plan(given, plan.parent), "utf-8")
+    for name in SIX:
+        run_dir = "" if name == SIX[0] else str(next(outputs.iterdir()))
+        values = {"plan": str(own)} if name == SIX[0] else {"run_dir": run_dir}
+        values |= {"confirm": "yes"} if name == SIX[-1] else {}
+        parameters = [part for pair in values.items() for part in ("-r", *pair)]
+        source, target = project_root() / NOTEBOOKS / f"{name}.ipynb", plan.with_name(f"{name}.ipynb")
+        _call(BIN / "papermill", "--no-progress-bar", source, target, *parameters)
+
+
+def _call(*command: str | Path) -> None:
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=project_root(),
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 20), done.stdout + done.stderr
+
+
+def seconds(way: Callable[[Path, Path], None], plan: Path, outputs: Path) -> float:
+    """Return how long a way takes."""
     since = time.monotonic()
-    run = Run.start(plan, {"report.folder": str(outputs)}, outputs)
-    for step in (*STEPS, Run.judge, Run.roll_back):
-        step(run)
-    run.write_reports()
+    way(plan, outputs)
     return time.monotonic() - since
 
 
-def by_notebooks(plan: Path, outputs: Path) -> float:
-    """Return the seconds of the same by papermill."""
-    since = time.monotonic()
-    run = Run.start(plan, {"report.folder": str(outputs)}, outputs)
-    run_notebooks(run, lambda _: None, project_root() / NOTEBOOKS)
-    run.roll_back()
-    return time.monotonic() - since
+def medians(plan: Path, folder: Path, runs: int, *ways: Callable[[Path, Path], None]) -> list[float]:
+    """Return the median seconds of each way, taken in turns; the first turn warms everything up."""
+    times = [
+        [seconds(way, plan, folder / f"{way.__name__}-{number}") for way in ways]
+        for number in range(runs + 1)
+    ]
+    for row in times:
+        print(
+            "  ".join(f"{way.__name__} {took:6.2f} s" for way, took in zip(ways, row, strict=True)),
+            flush=True,
+        )
+    return [statistics.median(column) for column in zip(*times[1:], strict=True)]
 
 
-def main() -> None:
-    """Print both medians and their ratio."""
+def main(quickstart: bool) -> None:
+    """Measure, print and keep the ratios."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        plan = small_plan(folder)
-        by_script(plan, folder / "warm-up")  # starts the emulator, warms the imports
-        outputs = folder / "outputs"
-        times = [(by_script(plan, outputs), by_notebooks(plan, outputs)) for _ in range(RUNS)]
-    script, notebooks = (statistics.median(column) for column in zip(*times, strict=True))
-    print(f"plain script          {script:6.2f} s")
-    print(f"five notebooks        {notebooks:6.2f} s  (papermill {version('papermill')})")
-    print(f"notebooks / script    {notebooks / script:6.2f}   median of {RUNS} interleaved runs")
+        script, ours, theirs = medians(
+            small_plan(folder), folder / "small", RUNS, by_script, by_runbook, by_papermill
+        )
+        results = [
+            Result(
+                name="overhead of the six notebooks: wall time less that of their step calls in a script",
+                ratio=(ours - script) / (theirs - script),
+                goal=1 / 8,
+                higher_is_better=False,
+                peer="papermill",
+                peer_version=version("papermill"),
+                runs=RUNS,
+                command=COMMAND,
+                ours=f"{ours - script:.1f} s",
+                theirs=f"{theirs - script:.1f} s",
+            )
+        ]
+        if quickstart:
+            plan = project_root() / NOTEBOOKS / "plans" / "quickstart.yaml"
+            script, ours = medians(plan, folder / "quickstart", 1, by_script, by_runbook)
+            print(f"quickstart: {ours:.1f} s by notebooks, {script:.1f} s by script")
+    record(results)
 
 
 if __name__ == "__main__":
-    main()
+    main("--quickstart" in sys.argv[1:])

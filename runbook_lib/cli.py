@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from runbook_lib import __version__, cli_archive
 from runbook_lib.cli_archive import published
+from runbook_lib.cli_fleet import run_all
+from runbook_lib.cli_parameters import parameters_of
 from runbook_lib.errors import MissingEvidence, PlanError, RunbookError
 from runbook_lib.places import NOTEBOOKS, find_file, project_root
 from runbook_lib.signals import end_in_order
@@ -70,6 +74,9 @@ def run(
         str,
         typer.Option(metavar="REASON", help="Approve the deployment, where the plan asks for an approval."),
     ] = "",
+    result: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write run folder and exit code there, as JSON.")
+    ] = None,
 ) -> None:
     """Run all notebooks of a validation without anybody watching, and end with the verdict."""
     from runbook_lib.kernels.forking import warming_up
@@ -88,7 +95,10 @@ def run(
         with runner_of(begun.folder), ProgressLines(begun.folder.path) as watch:
             code = run_notebooks(begun, watch, root / NOTEBOOKS)
     show_verdict(begun, begun.verdict())
-    raise typer.Exit(published(begun, code))
+    code = published(begun, code)
+    if result:
+        result.write_text(json.dumps({"run": str(begun.folder.path), "exit_code": code}), encoding="utf-8")
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -109,6 +119,9 @@ def resume(run: RunArgument) -> None:
             code = run_notebooks(found, watch, project_root() / NOTEBOOKS)
     show_verdict(found, found.verdict())
     raise typer.Exit(code)
+
+
+app.command(name="run-all")(run_all)
 
 
 @app.command()
@@ -291,18 +304,3 @@ app.add_typer(cli_archive.app)
 def version() -> None:
     """Show the version."""
     say(__version__)
-
-
-def parameters_of(given: Sequence[str]) -> dict[str, str]:
-    """Return `NAME=VALUE` texts as a mapping; values stay text.
-
-    Raises:
-        PlanError: If one has no name or no `=`.
-    """
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise PlanError(f"{text!r} is no parameter: write NAME=VALUE", field="--parameter")
-        found[name] = value
-    return found

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from runbook_lib.places import LIVE
 
 if TYPE_CHECKING:
+    from runbook_lib.fleet import Validated
     from runbook_lib.headless import Progress
     from runbook_lib.rehearsal import SelfTested, Tried
     from runbook_lib.run import Run
@@ -107,6 +109,26 @@ def show_tested(tested: SelfTested) -> None:
     _out.print(table)
     good = sum(each.as_expected for each in tested.tried)
     say(f"{good} of {len(tested.tried)} images ended as expected, for the expected reason")
+
+
+def show_validated(validated: Validated) -> None:
+    """Print how one run of many ended."""
+    mark = Text("✓ ", style="green") if validated.exit_code == 0 else Text("✗ ", style="red")
+    said = validated.action or f"exit code {validated.exit_code}: {validated.summary}"
+    _out.print(mark + Text(f"{validated.seconds:5.0f} s  {validated.service}: {said}"), soft_wrap=True)
+
+
+def show_fleet(fleet: Sequence[Validated]) -> None:
+    """Print one line for each run of many, and how many went how."""
+    table = Table("Service", "Verdict", "Seconds", Column("Report or output", overflow="fold"), box=None)
+    for each in fleet:
+        action = Text(each.action or f"exit code {each.exit_code}", style=_STYLES.get(each.action, "yellow"))
+        where = Path(each.run, "report.html") if each.run else Path(each.output)
+        table.add_row(Text(each.service), action, f"{each.seconds:.0f}", Text(os.path.relpath(where)))
+    _out.print()
+    _out.print(table)
+    good = sum(each.exit_code == 0 for each in fleet)
+    say(f"{good} of {len(fleet)} services may proceed")
 
 
 def _line(criterion: CriterionResult) -> Text:

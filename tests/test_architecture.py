@@ -48,9 +48,9 @@ FLOORS = {
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
     3: ("archive", "decisions", "earlier", "folder_lock", "journal", "leasing", "plan_notes",
         "plan_reference", "recorded", "report", "scribe"),
-    4: ("connection", "headless", "judging", "live", "resuming", "run", "selftest"),
-    5: ("cli", "cli_archive", "entry", "fork_server", "help_text", "notebook", "terminal",
-        "terminal_archive", "terminal_logs"),
+    4: ("connection", "fleet", "headless", "judging", "live", "resuming", "run", "selftest"),
+    5: ("cli", "cli_archive", "cli_fleet", "cli_parameters", "entry", "fork_server", "help_text",
+        "notebook", "terminal", "terminal_archive", "terminal_logs"),
 }
 # fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
@@ -93,6 +93,12 @@ SIDEWAYS = {
     ("cli", "terminal"),
     ("fork_server", "notebook"),
     ("entry", "cli"),
+    ("cli", "cli_fleet"),
+    ("cli", "cli_parameters"),
+    ("cli_fleet", "cli_parameters"),
+    ("cli_fleet", "terminal"),
+    ("fleet", "judging"),
+    ("fork_server", "cli"),
     ("help_text", "cli"),
     ("help_text", "entry"),
     ("cli", "terminal_logs"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_group
 
-from runbook_lib.cli import app, parameters_of
+from runbook_lib.cli import app
+from runbook_lib.cli_parameters import parameters_of
 from runbook_lib.entry import OVERVIEW
 from runbook_lib.errors import PlanError
 from runbook_lib.help_text import overview
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "run",
     "resume",
+    "run-all",
     "lint",
     "status",
     "logs",

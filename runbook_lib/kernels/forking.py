@@ -17,6 +17,9 @@ from runbook_lib.kernels.request import Request
 
 SWITCH = "RUNBOOK_FORK_KERNELS"
 """Variable that, set to `no`, makes every kernel start by itself."""
+LINK = "RUNBOOK_FORK_LINK"
+"""Variable by which a forked run finds its link to the server; set by the server only."""
+FOR_RUNS = "--for-runs"
 _COMMAND = (sys.executable, "-P", "-Xfrozen_modules=off", "-m", "runbook_lib.fork_server")
 _IMPORTED_WITHIN_S = 120
 _PID_BYTES = 32
@@ -31,15 +34,26 @@ def can_fork(environment: Mapping[str, str]) -> bool:
 class ForkServer:
     """The connection to a fork server, which imports while we do something else.
 
-    Its kernels and the server itself end with this process, or when it is closed.
+    What it forked, and the server itself, end with this process, or when it is ended.
+
+    Args:
+        link: Of a server that runs already; without one, a server is started.
+        for_runs: Let it import what whole runs need, too.
     """
 
-    def __init__(self) -> None:
-        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._link.settimeout(_IMPORTED_WITHIN_S)
+    def __init__(self, link: socket.socket | None = None, *, for_runs: bool = False) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
-        with theirs:  # a session of its own, so that Ctrl-C reaches the run, which ends its kernels in order
-            self._process = subprocess.Popen(_COMMAND, stdin=theirs.fileno(), start_new_session=True)
+        if link is None:
+            link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:  # a session of its own: Ctrl-C reaches the run, which ends its kernels in order
+                self._process = subprocess.Popen(
+                    [*_COMMAND, *([FOR_RUNS] if for_runs else [])],
+                    stdin=theirs.fileno(),
+                    start_new_session=True,
+                )
+        self._link = link
+        self._link.settimeout(_IMPORTED_WITHIN_S)
 
     def fork(self, request: Request) -> ForkedProcess:
         """Return a new kernel's process.
@@ -55,16 +69,18 @@ class ForkServer:
         return ForkedProcess(int(answer), pidfds[0])
 
     def end(self) -> None:
-        """End the server at once; a kernel that is left ends within a second."""
-        self._process.kill()
-        self._process.wait()
+        """End the server at once, if it is ours; a kernel that is left ends within a second."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
         self._link.close()
 
 
 @cache
 def shared_server() -> ForkServer:
-    """Return this process's server, started when it is first asked for."""
-    return ForkServer()
+    """Return this process's server: the one that has forked it, or one started when first asked for."""
+    link = os.environ.pop(LINK, "")
+    return ForkServer(socket.socket(fileno=int(link)) if link else None)
 
 
 @contextmanager

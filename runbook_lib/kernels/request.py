@@ -10,17 +10,19 @@ REQUEST_BYTES = 2**18
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A kernel to be.
+    """A process to be: a kernel, or a whole run, whose own kernels are then forked by the same server.
 
     Attributes:
-        arguments: Of `ipykernel_launcher`.
+        arguments: Of `ipykernel_launcher`; of `runbook` for a run.
         cwd: The folder it works in.
         env: Its whole environment.
+        output: File that a run writes to instead of a terminal; empty for a kernel.
     """
 
     arguments: list[str]
     cwd: str
     env: dict[str, str]
+    output: str = ""
 
     def to_bytes(self) -> bytes:
         """Return it as one datagram."""
