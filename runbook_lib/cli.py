@@ -82,13 +82,16 @@ def run(
     from runbook_lib.kernels.forking import warming_up
 
     end_in_order()
-    root = project_root()
+    root, file, given = project_root(), find_file(plan), parameters_of(parameter or ())
     with warming_up():  # while this process imports what it needs itself
+        from runbook_lib.plan_file import load_plan
+
+        load_plan(file, given)  # a mistake is told before all the rest is imported
         from runbook_lib.folder_lock import runner_of
         from runbook_lib.headless import run_notebooks
         from runbook_lib.run import Run
 
-        begun = Run.start(find_file(plan), parameters_of(parameter or ()), root)
+        begun = Run.start(file, given, root)
         if approve:
             begun.decide("deploy", approved=True, reason=approve)
         show_start(begun)
