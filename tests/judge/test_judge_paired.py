@@ -356,3 +356,15 @@ def test_a_forecast_has_two_digits_and_rather_too_many_pairs(needed: int, words:
 def test_a_reason_says_when_the_baseline_was_unsteady() -> None:
     found = replace(judge_pairs(SHARE, failures(6000, 0.01, 0.01), ALPHA), excess=1.5)
     assert reason(found).endswith("; +1 pp is allowed (6,000 pairs, the baseline being unsteady)")
+
+
+def test_before_the_first_look_there_is_no_evidence_and_a_good_look_leaves_none_against() -> None:
+    found = judge_pairs(SHARE, PairCounts(grid="failures"), ALPHA)
+    assert (found.against, found.favour, found.excess) == (0, 0, 1)
+    assert judge_pairs(SHARE, failures(60, 0.0, 0.5), ALPHA).against == 0
+
+
+def test_what_may_never_happen_shows_itself_half_the_time_at_a_rate_of_ln_2_by_the_sessions() -> None:
+    found = judge_pairs(ZERO, failures(600, 0.0, 0.0), ALPHA)
+    assert found.smallest_effect is not None
+    assert (1 - found.smallest_effect) ** 600 == pytest.approx(0.5, rel=0.001)
