@@ -41,6 +41,7 @@ class Connection:
             commands=RecordedCommands(LocalCommands(environment, self._clock), act),
             clock=self._clock,
             journal=LedgerJournal(self._folder, self._scribe.fact),
+            analytics=gcp.connect_analytics(self._plan.target, endpoints, self._plan.logs.analytics),
         )
 
     @cached_property

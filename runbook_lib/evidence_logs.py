@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from runbook_lib.evidence import Record, Role, StepEvidence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 """From the least to the gravest."""
 SEVERE = SEVERITIES[SEVERITIES.index("ERROR") :]
+
+
+def weights(entries: pd.DataFrame) -> pd.Series[int]:
+    """Return how many log entries each row stands for: `count`, or 1 where every row is an entry."""
+    return entries["count"] if "count" in entries else entries.index.to_series().map(lambda _: 1).astype(int)
 
 
 class LogFinding(Record):
@@ -19,6 +27,8 @@ class LogFinding(Record):
     severity: str
     role: Role
     message: str
+    count: int = 1
+    """How many of its kind there were, where they were counted and not read."""
 
 
 TemplateChange = Literal["new", "grown", "gone", "same", "known"]
@@ -78,6 +88,9 @@ class LogsEvidence(StepEvidence):
         read_requests: Requests that reading took.
         waited_s: How long these waited for the API's read quota.
         repeated: Entries that were delivered more than once; they count once.
+        counted: Entries that were counted on the server's side and not read, of each role where so.
+        queries: Queries that this took.
+        scanned_bytes: What these were charged for.
     """
 
     counts: dict[Role, dict[str, int]]
@@ -89,3 +102,6 @@ class LogsEvidence(StepEvidence):
     read_requests: int = 0
     waited_s: float = 0.0
     repeated: int = 0
+    counted: dict[Role, int] = {}
+    queries: int = 0
+    scanned_bytes: int = 0

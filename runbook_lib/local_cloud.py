@@ -32,10 +32,12 @@ def environment_of(endpoints: Endpoints | None) -> dict[str, str]:
     """Return what the plan's own commands need in their environment to reach the same cloud."""
     if endpoints is None:
         return {}
+    bigquery = {"BIGQUERY_EMULATOR_HOST": f"http://{endpoints.bigquery}"} if endpoints.bigquery else {}
     return {
         "RUNBOOK_RUN_ENDPOINT": endpoints.run,
         "RUNBOOK_LOGGING_ENDPOINT": endpoints.logging,
         "RUNBOOK_MONITORING_ENDPOINT": endpoints.monitoring,
+        **bigquery,
     }
 
 
@@ -59,12 +61,13 @@ def _emulator() -> Endpoints:
             timeout=_START_LIMIT_S,
             check=True,
         )
-        address = json.loads(ended.stdout)["grpc"]
+        started = json.loads(ended.stdout)
+        address, http = started["grpc"], started["http"].removeprefix("http://")
     except subprocess.CalledProcessError as error:
         raise _did_not_start(error.stderr.strip()[-500:]) from error
     except (subprocess.TimeoutExpired, ValueError, KeyError) as error:
         raise _did_not_start(str(error)) from error
-    return Endpoints(run=address, logging=address, monitoring=address)
+    return Endpoints(run=address, logging=address, monitoring=address, bigquery=http)
 
 
 def _did_not_start(detail: str) -> CloudUnavailable:

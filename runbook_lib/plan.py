@@ -53,6 +53,8 @@ class Endpoints(Section):
     run: str
     logging: str
     monitoring: str
+    bigquery: str | None = None
+    """Needed for `logs.analytics`; by HTTP, where the others are by gRPC."""
 
 
 class Target(Section):
@@ -132,6 +134,18 @@ class Rollout(Section):
         return self
 
 
+class Analytics(Section):
+    """A BigQuery dataset that is linked to the log bucket: too many entries are counted there, not read."""
+
+    dataset: str = Field(pattern=r"^([a-z][a-z0-9:.-]*[a-z0-9]\.)?[A-Za-z_][A-Za-z0-9_]*$")
+    """`dataset`, or `project.dataset`."""
+    view: str = Field(default="_AllLogs", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    where: str = ""
+    """What `logs.filter` says, as a condition in SQL; needed where there is such a filter."""
+    max_gib: float = Field(default=100, gt=0)
+    """A query that would be charged for more is refused by BigQuery."""
+
+
 class Logs(Section):
     """Which log entries are read."""
 
@@ -143,10 +157,20 @@ class Logs(Section):
     """How far back the baseline's start-up is looked for."""
     max_entries: int = Field(default=20_000, ge=1, le=1_000_000)
     """Entries read for each revision and window at most; 1,000 cost a read request."""
+    analytics: Analytics | None = None
+    """Where more than `max_entries` are counted instead of read; with null, the oldest are read."""
     known_noise: tuple[RegularExpression, ...] = ()
     """Messages that contain one of these regular expressions are not told as new."""
     clock_skew_s: float = Field(default=0.5, ge=0, le=60)
     """So much may the clocks of this machine and the cloud differ, when tests are matched with requests."""
+
+    @model_validator(mode="after")
+    def _the_filter_is_in_sql_too(self) -> Logs:
+        if self.analytics and self.filter and not self.analytics.where:
+            raise ValueError(
+                "analytics.where is missing: BigQuery cannot read logs.filter, say the same in SQL"
+            )
+        return self
 
 
 class Auth(Section):

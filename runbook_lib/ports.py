@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -38,19 +38,27 @@ class LogUsage:
         requests: Read requests, repeated ones too.
         waited_s: How long they waited for the read quota.
         repeated: Entries that were delivered more than once and left out.
+        queries: Queries on the log's linked dataset.
+        scanned_bytes: What these were charged for.
     """
 
     requests: int = 0
     waited_s: float = 0.0
     repeated: int = 0
+    queries: int = 0
+    scanned_bytes: int = 0
 
     def since(self, before: LogUsage) -> LogUsage:
         """Return what was added to `before`."""
-        return LogUsage(
-            requests=self.requests - before.requests,
-            waited_s=self.waited_s - before.waited_s,
-            repeated=self.repeated - before.repeated,
-        )
+        return self._with(before, -1)
+
+    def plus(self, more: LogUsage) -> LogUsage:
+        """Return both together."""
+        return self._with(more, 1)
+
+    def _with(self, other: LogUsage, sign: int) -> LogUsage:
+        names = (each.name for each in fields(self))
+        return LogUsage(**{name: getattr(self, name) + sign * getattr(other, name) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +127,44 @@ class Logs(Protocol):
 
     def usage(self) -> LogUsage:
         """Return what reading has cost so far."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogDigest:
+    """Log entries that were counted where they are, instead of read.
+
+    Attributes:
+        entries: One row per kind of entry and slice of time; columns as in `Logs.read`, and `count`. Its time
+            and message are those of the first, its latency the longest, its lateness the latest; what differs
+            within a kind (`user_agent`, `trace`, `instance`) is empty.
+        total: Entries counted; more than the rows' counts together where there are too many kinds.
+        slice_s: Length of a slice of time.
+        latency_share: Latencies of a row are within this share of each other.
+    """
+
+    entries: pd.DataFrame
+    total: int
+    slice_s: float
+    latency_share: float
+
+
+class LogAnalytics(Protocol):
+    """Cloud Logging by SQL, for one service: any number of entries costs a query.
+
+    Of a `LogQuery`, `extra_filter` and `limit` are not heeded: the plan says the filter in SQL.
+    """
+
+    def count(self, query: LogQuery) -> int:
+        """Return how many entries there are; repeated deliveries count."""
+        ...
+
+    def digest(self, query: LogQuery) -> LogDigest:
+        """Return kinds of entries, each with its number."""
+        ...
+
+    def usage(self) -> LogUsage:
+        """Return what asking has cost so far."""
         ...
 
 
@@ -357,3 +403,4 @@ class Ports:
     commands: Commands
     clock: Clock
     journal: Journal
+    analytics: LogAnalytics | None = None

@@ -48,8 +48,9 @@ def start_emulator(state_dir: Path) -> Endpoints:
     """Start an emulator, or find the one that runs for this folder."""
     quick = ("--sample-period", "0.2", "--log-delay", "0", "--log-read-quota", "0")
     started = emulator_command("up", state_dir, "--json", *quick, "--idle-timeout", "600")
-    address = json.loads(started.stdout)["grpc"]
-    return Endpoints(run=address, logging=address, monitoring=address)
+    document = json.loads(started.stdout)
+    address, http = document["grpc"], document["http"].removeprefix("http://")
+    return Endpoints(run=address, logging=address, monitoring=address, bigquery=http)
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +149,7 @@ class Staging:
         clock, cloud = SystemClock(), self.cloud
         return Ports(
             cloud_run=cloud.run, logs=cloud.logging, monitoring=cloud.monitoring, clock=clock,
+            analytics=gcp.connect_analytics(self.target, self.endpoints, plan.logs.analytics),
             agents=AgentClient(plan.probes, "runbook/test", {}), commands=LocalCommands(env, clock),
             journal=self.journal,
         )  # fmt: skip

@@ -31,6 +31,8 @@ def test_addresses_in_the_plan_are_taken_as_they_are() -> None:
         "RUNBOOK_LOGGING_ENDPOINT": "b:2",
         "RUNBOOK_MONITORING_ENDPOINT": "c:3",
     }
+    told = environment_of(given.model_copy(update={"bigquery": "d:4"}))
+    assert told["BIGQUERY_EMULATOR_HOST"] == "http://d:4"
 
 
 def test_the_emulator_is_started_once_found_afterwards_and_ended(
@@ -45,6 +47,7 @@ def test_the_emulator_is_started_once_found_afterwards_and_ended(
         assert first == second
         state = json.loads((tmp_path / "state" / "emulator.json").read_text(encoding="utf-8"))
         assert (first.run, first.logging, first.monitoring) == (state["grpc"],) * 3
+        assert f"http://{first.bigquery}" == state["http"]
         with pytest.raises(NotFound):  # it answers
             gcp.connect(TARGET, first).run.service()
         assert run_emulator_command(["down"]) == 0

@@ -13,6 +13,7 @@ _RUN_HOST = "http://run.local.test/"
 def client_environment(running: Running, state_dir: Path) -> dict[str, str]:
     """Return the variables for this package's commands and for the real gcloud."""
     own = {f"RUNBOOK_{api}_ENDPOINT": running.grpc for api in ("RUN", "LOGGING", "MONITORING")}
+    own["BIGQUERY_EMULATOR_HOST"] = running.http  # the client library's own variable
     return {**own, **_gcloud(running, state_dir)}
 
 

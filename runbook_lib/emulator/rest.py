@@ -83,9 +83,14 @@ def json_response(document: dict[str, Any], http_code: int = 200) -> web.Respons
     return web.Response(text=text, status=http_code, content_type="application/json")
 
 
+def http_code_of(error: ApiError) -> int:
+    """Return the HTTP code that stands for a refusal's status."""
+    return _HTTP_CODES.get(error.code, 500)
+
+
 def error_response(error: ApiError) -> web.Response:
     """Return a refusal with the HTTP code that stands for its status."""
-    http_code = _HTTP_CODES.get(error.code, 500)
+    http_code = http_code_of(error)
     status = json_format.MessageToDict(error.status())
     document = {"code": http_code, "message": error.message, "status": error.code.name}
     if details := status.get("details"):

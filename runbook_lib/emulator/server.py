@@ -13,6 +13,7 @@ import grpc
 from aiohttp import web
 
 from .autoscaler import Autoscaler
+from .bigquery_api import BigQueryApi
 from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
 from .faults import FaultBoard, LogIntake
@@ -92,7 +93,8 @@ class Emulator:
         self._logs = LogStore(settings.log_limit)
         self._metrics = MetricStore(now_ns())
         self._state = RunState(now_ns=now_ns)
-        self._faults = FaultBoard(self.methods, time.monotonic)
+        self._faults = FaultBoard(lambda: [*self.methods(), *BigQueryApi.methods()], time.monotonic)
+        self._bigquery = BigQueryApi(self._logs, self._before)
         intake = LogIntake(self._logs, self._faults, settings.log_delay_s)
         quota = ReadQuota(settings.log_reads_per_minute, time.monotonic)
         log = PlatformLog(intake, now_ns)
@@ -181,6 +183,7 @@ class Emulator:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/status", self._status)
         add_fault_routes(app, self._faults)
+        self._bigquery.add_routes(app)
         app.router.add_get("/v1/projects/{project}/services/{api}", service_usage)
         app.router.add_route("*", "/{path:.*}", self._api_handler())
         runner = web.AppRunner(app, access_log=None)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runbook_lib.errors import PlanError
 from runbook_lib.plan import Endpoints, Target
 
 if TYPE_CHECKING:
     from runbook_lib.gcp.cloud_logging import CloudLogging
     from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
     from runbook_lib.gcp.cloud_run import CloudRunService
+    from runbook_lib.plan import Analytics
+    from runbook_lib.ports import LogAnalytics
 
-__all__ = ["Cloud", "connect"]
+__all__ = ["Cloud", "connect", "connect_analytics"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,26 @@ class Cloud:
     run: CloudRunService
     logging: CloudLogging
     monitoring: CloudMonitoring
+
+
+def connect_analytics(
+    target: Target, endpoints: Endpoints | None, settings: Analytics | None
+) -> LogAnalytics | None:
+    """Return the adapter for the plan's linked dataset, or None where it has none.
+
+    Raises:
+        PlanError: If the client library or the endpoint is missing.
+    """
+    if settings is None:
+        return None
+    if endpoints and not endpoints.bigquery:
+        raise PlanError("logs.analytics needs an address", field="target.endpoints.bigquery")
+    try:
+        from runbook_lib.gcp.log_analytics import BigQueryLogs
+    except ImportError as error:
+        extra = "pip install 'staging-validation-runbook[analytics]'"
+        raise PlanError(f"google-cloud-bigquery is missing: {extra}", field="logs.analytics") from error
+    return BigQueryLogs(target, settings, endpoints.bigquery if endpoints else None)
 
 
 def connect(target: Target, endpoints: Endpoints | None) -> Cloud:

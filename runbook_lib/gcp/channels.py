@@ -36,6 +36,12 @@ _KINDS: dict[str, tuple[type[CloudError], str]] = {
     "RESOURCE_EXHAUSTED": (QuotaExceeded, "wait a minute, or raise the quota, then run the step again"),
 }
 
+# What an answer by HTTP means where it is not said in gRPC's words.
+_STATUSES: dict[int | None, str] = {
+    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED", 500: "UNAVAILABLE", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "UNAVAILABLE",
+}  # fmt: skip
+
 
 def channel_to(address: str) -> grpc.Channel:
     """Return a channel without TLS to `host:port`, for messages of any size."""
@@ -63,7 +69,7 @@ def act(call: str, resource: str, question: Callable[[], T]) -> T:
     """
     try:
         return question()
-    except (vendor.RetryError, TimeoutError) as error:
+    except (vendor.RetryError, OSError) as error:  # what HTTP clients raise without an answer is an OSError
         raise CloudUnavailable(call, resource, "no answer in time", _HINT_UNAVAILABLE) from error
     except vendor.GoogleAPICallError as error:
         raise translated(call, resource, error) from error
@@ -75,6 +81,8 @@ def act(call: str, resource: str, question: Callable[[], T]) -> T:
 
 def translated(call: str, resource: str, error: vendor.GoogleAPICallError) -> CloudError:
     """Return our error for the vendor's."""
-    status = error.grpc_status_code.name if error.grpc_status_code else str(error.code)
+    status = (
+        error.grpc_status_code.name if error.grpc_status_code else _STATUSES.get(error.code, str(error.code))
+    )
     kind, hint = _KINDS.get(status, (CloudError, "see the message"))
     return kind(call, resource, f"{status} ({error.message})", hint)

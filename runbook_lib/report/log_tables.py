@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from runbook_lib.evidence_logs import SEVERITIES, LogsEvidence, LogTemplate, RequestStatistics
+from runbook_lib.evidence_logs import SEVERITIES, LogsEvidence, LogTemplate, RequestStatistics, weights
 from runbook_lib.report import text
 from runbook_lib.report.tables import table_of
 
@@ -64,7 +64,8 @@ def log_lines(entries: pd.DataFrame | None, most: int = 300) -> pd.DataFrame:
     grave = entries["severity"].isin(SEVERITIES[SEVERITIES.index("WARNING") :])
     chosen = pd.concat([entries[grave].head(most), entries[~grave].tail(max(0, most - int(grave.sum())))])
     return table_of(columns, (
-        (text.moment(row["time"]), row["severity"], row["role"], row["log"], text.shortened(row["message"]))
+        (text.moment(row["time"]), row["severity"], row["role"], row["log"],
+         text.times(row.get("count", 1), text.shortened(row["message"])))
         for row in chosen.sort_values("time", kind="stable").to_dict("records")
     ))  # fmt: skip
 
@@ -82,8 +83,10 @@ def timeline(entries: pd.DataFrame | None, bins: int = 60) -> pd.DataFrame:
     counted = entries.assign(
         time=first + pd.to_timedelta(place * span_s, unit="s"), gravity=entries["severity"].map(gravity)
     )
-    tally = counted.groupby(["role", "time", "gravity"], observed=True).size()
-    return tally.rename("count").reset_index().assign(span_s=span_s)
+    tally = counted.assign(count=weights(entries)).groupby(["role", "time", "gravity"], observed=True)[
+        "count"
+    ]
+    return tally.sum().reset_index().assign(span_s=span_s)
 
 
 def gravity(severity: str) -> str:
@@ -101,6 +104,6 @@ def gravities(entries: pd.DataFrame | None) -> pd.DataFrame:
         ["role", "gravity"], observed=True
     )
     return table_of(("Role", "Gravity", "Entries", "First", "Last"), (
-        (role, name, len(group), text.moment(group["time"].min()), text.moment(group["time"].max()))
+        (role, name, weights(group).sum(), text.moment(group["time"].min()), text.moment(group["time"].max()))
         for (role, name), group in groups
     ))  # fmt: skip

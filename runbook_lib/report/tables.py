@@ -133,7 +133,7 @@ def regressions(results: Iterable[RegressionResult]) -> pd.DataFrame:
 def findings(found: Iterable[LogFinding]) -> pd.DataFrame:
     """Return one row per log line worth a person's time."""
     return table_of(("Time", "Severity", "Role", "Message"), (
-        (text.moment(f.time), f.severity, f.role, f.message) for f in found
+        (text.moment(f.time), f.severity, f.role, text.times(f.count, f.message)) for f in found
     ))  # fmt: skip
 
 

@@ -127,6 +127,11 @@ def moment(time: datetime | None) -> str:
     return NOT_OBSERVED if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def times(count: int, message: str) -> str:
+    """Return a message with how often it came, where that is more than once."""
+    return message if count == 1 else f"{count:,} × {message}"
+
+
 def shortened(message: str, most: int = 2000) -> str:
     """Return a text that a table can hold; what is left out is counted."""
     left = len(message) - most

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from runbook_lib.evidence_logs import SEVERE, SEVERITIES, LogTemplate, TemplateChange
+from runbook_lib.evidence_logs import SEVERE, SEVERITIES, LogTemplate, TemplateChange, weights
 from runbook_lib.steps.log_reading import shortened
 from runbook_lib.steps.log_templates import stack_of, templates
 
@@ -30,7 +30,7 @@ def compare(entries: pd.DataFrame, noise: Sequence[str] = ()) -> tuple[LogTempla
     lines = entries[entries["log"] != "requests"].sort_values("time", kind="stable")
     names = sorted(filter(None, lines["revision"].unique()), key=len, reverse=True)
     lines = lines.assign(template=lines["message"].map(templates(lines["message"].unique(), names)))
-    totals = lines["role"].value_counts()
+    totals = weights(lines).groupby(lines["role"]).sum()
     groups = lines.groupby(["template", lines["severity"].isin(SEVERE)], sort=False)
     alpha = _ALPHA / max(1, len(groups))
     found = [_template(group, totals, noise, alpha) for _, group in groups]
@@ -45,7 +45,8 @@ def novel_errors(found: Sequence[LogTemplate]) -> tuple[LogTemplate, ...]:
 def _template(group: pd.DataFrame, totals: pd.Series[int], noise: Sequence[str], alpha: float) -> LogTemplate:
     mine = group[group["role"] == "candidate"]
     first = (mine if len(mine) else group).iloc[0]
-    candidate, baseline = len(mine), len(group) - len(mine)
+    candidate = int(weights(mine).sum())
+    baseline = int(weights(group).sum()) - candidate
     shares = candidate, baseline, int(totals.get("candidate", 0)), int(totals.get("baseline", 0))
     known = any(re.search(pattern, first["message"]) for pattern in noise)
     return LogTemplate(
@@ -76,14 +77,26 @@ def chance_of(hits: int, tries: int, ratio: float) -> float:
 
     Source: Przyborowski and Wilenski (1940), the conditional test of two Poisson rates.
     """
-    if ratio >= 1:
+    if ratio >= 1 or hits <= 0:
         return 1.0
-    logs = (
-        math.lgamma(tries + 1) - math.lgamma(k + 1) - math.lgamma(tries - k + 1)
-        + k * math.log(ratio) + (tries - k) * math.log1p(-ratio)
-        for k in range(hits, tries + 1)
-    )  # fmt: skip
-    return min(1.0, math.fsum(math.exp(log) for log in logs))
+    if hits <= tries * ratio:
+        return 1 - math.fsum(_falling(range(hits - 1, -1, -1), tries, ratio))
+    return math.fsum(_falling(range(hits, tries + 1), tries, ratio))
+
+
+def _falling(numbers: range, tries: int, ratio: float) -> Iterator[float]:
+    """Yield the binomial probabilities of numbers that go away from the mean, until they no longer count."""
+    least = 0.0
+    for k in numbers:
+        log = (
+            math.lgamma(tries + 1) - math.lgamma(k + 1) - math.lgamma(tries - k + 1)
+            + k * math.log(ratio) + (tries - k) * math.log1p(-ratio)
+        )  # fmt: skip
+        term = math.exp(log)
+        least = least or term * 1e-18
+        if term < least:
+            return
+        yield term
 
 
 def _gravity(severity: str) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, Measurement, RevisionState, Role, Window
-from runbook_lib.evidence_logs import LogsEvidence
+from runbook_lib.evidence_logs import LogsEvidence, weights
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.log_novelty import compare
@@ -64,6 +64,9 @@ def logs_evidence(plan: Plan, reading: Reading, window: Window) -> LogsEvidence:
         read_requests=reading.usage.requests,
         waited_s=reading.usage.waited_s,
         repeated=reading.usage.repeated,
+        counted=reading.counted,
+        queries=reading.usage.queries,
+        scanned_bytes=reading.usage.scanned_bytes,
     )
 
 
@@ -90,8 +93,8 @@ def _startup_errors(role: Role, spans: Sequence[Span], reading: Reading, now: Wi
         "logs.startup_errors",
         role,
         span.window if span else now,
-        float(len(bad)),
-        len(mine),
+        float(weights(bad).sum()),
+        int(weights(mine).sum()),
         missing=int(role in reading.cut),
         note=_note(span, mine, bad),
         evidence=_EVIDENCE,

@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, Measurement, Window
-from runbook_lib.evidence_logs import LogsEvidence, RequestStatistics
+from runbook_lib.evidence_logs import LogsEvidence, RequestStatistics, weights
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.log_novelty import novel_errors
@@ -70,8 +70,8 @@ def _joined(started: pd.DataFrame | None, reading: Reading) -> Reading:
 
 
 def _novel_errors(evidence: LogsEvidence, reading: Reading, window: Window) -> Measurement:
-    lines = reading.entries[reading.entries["log"] != "requests"]["role"].value_counts()
-    mine, theirs = int(lines.get("candidate", 0)), int(lines.get("baseline", 0))
+    lines = reading.entries[reading.entries["log"] != "requests"]
+    mine, theirs = (int(weights(lines[lines["role"] == role]).sum()) for role in ROLES)
     new = novel_errors(evidence.templates)
     silent = "" if mine and theirs else "one of the revisions logged nothing that could be compared"
     return measurement(

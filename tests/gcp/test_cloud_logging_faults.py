@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,13 +24,17 @@ from runbook_lib.ports import LogQuery
 TARGET = Target(project="p", region="r", service="chat")
 LABELS = {"service_name": "chat", "location": "r", "revision_name": "rev"}
 COUNT = 2500
+LATE_S = 20.0
 FAULTS = (
-    {"name": "late-logs", "rate": 0.3, "delay_s": 1.5},
+    {"name": "late-logs", "rate": 0.3, "delay_s": LATE_S},
     {"name": "out-of-order-logs", "rate": 0.5, "delay_s": 1.0},
     {"name": "duplicate-logs", "rate": 0.2},
     {"name": "UNAVAILABLE", "rate": 0.2, "method": "LoggingServiceV2.ListLogEntries"},
     {"name": "RESOURCE_EXHAUSTED", "rate": 0.1, "method": "LoggingServiceV2.ListLogEntries"},
 )
+
+
+pytestmark = pytest.mark.xdist_group("waiting")
 
 
 @pytest.fixture
@@ -50,7 +55,11 @@ def test_late_doubled_disordered_and_refused_entries_are_all_there_once_and_in_o
 
     reader = CloudLogging(TARGET, channel_to(address), requests_per_minute=10**6)
     query = LogQuery(revision="rev", start=START, end=START + timedelta(hours=1), limit=10**6)
+    too_early = eventually(lambda: reader.read(query), lambda table: len(table) > COUNT / 2)
+    time.sleep(LATE_S)
     table = eventually(lambda: reader.read(query), lambda table: len(table) >= COUNT, timeout_s=60)
 
+    assert len(too_early) < 0.9 * COUNT
     assert list(table["message"]) == truth
+    assert table["late_s"].max() > LATE_S
     assert reader.usage().repeated > COUNT / 10

@@ -55,8 +55,9 @@ def test_entries_come_while_they_are_logged_of_the_asked_revisions_alone_until_i
     staging: Staging,
 ) -> None:
     revision, url = staging.create(), staging.cloud.run.service().url
-    reader = Reader(staging.cloud.logging.follow([revision, "another"], "httpRequest.status>=200"))
-    other = Reader(staging.cloud.logging.follow(["another"]))
+    logging = staging.cloud.logging
+    reader = Reader(logging.follow([revision, "another"], "httpRequest.status>=200"))
+    other = Reader(logging.follow(["another"]))
     numbers = itertools.count()
     eventually(lambda: httpx.get(f"{url}/health?{next(numbers)}") and len(reader.entries()))
     table = reader.entries()
@@ -65,7 +66,7 @@ def test_entries_come_while_they_are_logged_of_the_asked_revisions_alone_until_i
     assert set(table["revision"]) == {revision}
     assert set(table["log"]) == {"requests"}
     assert table["insert_id"].is_unique
-    assert staging.cloud.logging.usage().requests == 0
+    assert logging.usage().requests == 0
     assert (reader.close(), other.close(), other.news) == (True, True, [])
 
 

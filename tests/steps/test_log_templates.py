@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import pytest
 from labelled_lines import KINDS, lines
 
+from runbook_lib.gcp import log_sql
 from runbook_lib.steps.log_templates import head, masked, stack_of, templates
 
 
@@ -96,3 +98,17 @@ def test_a_traceback_is_told_by_what_was_raised_and_folded() -> None:
 def test_a_megabyte_is_no_burden() -> None:
     assert len(masked("x" * 2**20)) <= 400
     assert masked("{" * 2**20) == "{" * 400
+
+
+def test_lines_that_bigquery_takes_for_one_kind_are_of_one_template() -> None:
+    labelled = [line for _, line in lines(3000, 11)]
+    template_of = templates(labelled)
+    found = defaultdict(set)
+    for line in labelled:
+        first = re.search(log_sql.FIRST_LINE, line)
+        raised = re.search(log_sql.RAISED, line) if "Traceback (most" in line else None
+        parts = [re.sub(log_sql.VARIABLE, "<*>", part[1]) if part else "" for part in (first, raised)]
+        found[tuple(parts)].add(template_of[line])
+
+    assert [found for found in found.values() if len(found) > 1] == []
+    assert len(found) < 500

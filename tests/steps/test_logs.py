@@ -14,7 +14,7 @@ from runbook_lib.steps.logs import LogsObservation, read_logs
 
 COLUMNS = [
     "time", "severity", "revision", "log", "message", "stack", "status", "latency_s", "user_agent", "trace",
-    "instance", "late_s", "insert_id", "role",
+    "instance", "late_s", "insert_id", "count", "role",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import httpx
 import pandas as pd
 from cloud import Staging, measured
 
-from runbook_lib.plan import Plan
+from runbook_lib.plan import Analytics, Plan
 from runbook_lib.steps.logs import read_logs
 from runbook_lib.steps.run_logs import read_run_logs
 
@@ -48,6 +48,22 @@ def test_what_only_the_candidate_says_is_new_and_no_entry_is_read_twice(staging:
     assert mine.interval[1] > 0.5
     assert seen.evidence.notes == ()
 
+    logs = plan.logs.model_copy(update={"max_entries": 3, "analytics": Analytics(dataset="logs")})
+    many = plan.model_copy(update={"logs": logs})
+    counted = read_run_logs(many, deployed, None, staging.ports(many))
+    # Both start-ups are counted; the few entries since are read.
+    assert (counted.evidence.queries, counted.evidence.read_requests) in ((6, 2), (7, 1), (8, 0))
+    read = {each.template: (each.change, each.candidate, each.baseline) for each in whole.evidence.templates}
+    known = {
+        each.template: (each.change, each.candidate, each.baseline) for each in counted.evidence.templates
+    }
+    assert read.items() <= known.items()  # it was read a moment earlier
+    again = measured(counted.evidence)["logs.novel_errors"]
+    assert (again.value, again.samples, again.note) == (found.value, found.samples, found.note)
+    assert counted.evidence.counted["candidate"] > 3
+    assert counted.evidence.requests[0].requests == 3
+    assert "were counted by BigQuery and not read" in counted.evidence.notes[0]
+
 
 def test_nothing_is_new_on_a_revision_that_says_the_same(staging: Staging) -> None:
     plan = plan_of(staging, "sample-agent:healthy")
@@ -73,3 +89,6 @@ def test_silence_and_a_cut_are_told_and_are_no_evidence(staging: Staging) -> Non
     seen = read_run_logs(short, deployed, None, staging.ports(short))
     assert measured(seen.evidence)["logs.novel_errors"].missing > 0
     assert seen.evidence.notes[0].startswith("only the oldest 1 entries of ")
+    assert seen.evidence.notes[0].endswith(
+        ": narrow logs.filter, raise logs.max_entries, or have them counted by logs.analytics"
+    )
