@@ -20,7 +20,7 @@ def log(*rows: tuple[str, str, str, int], **fields: str) -> pd.DataFrame:
     table = pd.DataFrame(repeated, columns=["role", "severity", "message"])
     table["time"] = pd.date_range(datetime(2026, 5, 5, tzinfo=UTC), periods=len(table), freq="s")
     table["revision"] = table["role"].map({"candidate": "chat-00002-xyz", "baseline": "chat-00001-abc"})
-    return table.assign(**{"log": "stdout", "stack": "", **fields}).reindex(columns=list(COLUMNS))
+    return table.assign(**{"log": "stdout", "stack": "", "count": 1, **fields}).reindex(columns=list(COLUMNS))
 
 
 def changes(found: tuple[LogTemplate, ...]) -> dict[str, str]:
