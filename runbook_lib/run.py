@@ -56,7 +56,8 @@ from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE
 from runbook_lib.plan import Plan
 from runbook_lib.plan_file import load_plan
-from runbook_lib.ports import LogTail, Ports
+from runbook_lib.ports import Ports
+from runbook_lib.ports_logs import LogTail
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
@@ -176,7 +177,7 @@ class Run:
         return self._step("run_logs", act)
 
     def follow_logs(self) -> LogTail:
-        """Return what both revisions log from now on, as it comes; see `ports.LogTail` for its use.
+        """Return what both revisions log from now on, as it comes; see `ports_logs.LogTail` for its use.
 
         Raises:
             MissingEvidence: If the candidate was not deployed yet.

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runbook_lib.evidence_logs import SEVERE, SEVERITIES
-from runbook_lib.ports import LogNews
+from runbook_lib.ports_logs import LogNews
 from runbook_lib.redact import secrets_of
 from runbook_lib.report.text import clean, milliseconds, shortened
 
@@ -23,7 +23,7 @@ def show_entries(entries: pd.DataFrame, roles: Mapping[str, str], least: str) ->
     """Print log entries, one after the other: time (UTC), severity, role, what was said.
 
     Args:
-        entries: Columns as in `ports.Logs.read`.
+        entries: Columns as in `ports_logs.Logs.read`.
         roles: Role of each revision, by its name.
         least: Entries of a lower severity are not shown.
     """

@@ -13,7 +13,7 @@ from runbook_lib.errors import NotFound
 from runbook_lib.gcp import log_sql
 from runbook_lib.gcp.channels import ask
 from runbook_lib.plan import Analytics, Target
-from runbook_lib.ports import LogDigest, LogQuery, LogUsage
+from runbook_lib.ports_logs import LogDigest, LogQuery, LogUsage
 
 _MOST_ROWS = 50_000
 _SLICES = 60
@@ -23,7 +23,7 @@ _EMPTY = ("user_agent", "trace", "instance")
 
 
 class BigQueryLogs:
-    """Implements `ports.LogAnalytics`.
+    """Implements `ports_logs.LogAnalytics`.
 
     Source: https://cloud.google.com/logging/docs/buckets#link-bq-dataset; queries by jobs.query,
     https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query
@@ -97,7 +97,7 @@ class BigQueryLogs:
 
 
 def _entries(rows: pd.DataFrame, query: LogQuery) -> pd.DataFrame:
-    """Return the rows with the columns of `ports.Logs.read` and `count`, oldest first."""
+    """Return the rows with the columns of `ports_logs.Logs.read` and `count`, oldest first."""
     entries = rows.assign(
         time=rows["time"].astype("datetime64[ns, UTC]"),
         revision=query.revision,

@@ -37,7 +37,7 @@ def entries_of(pages: Sequence[bytes]) -> pa.BinaryArray:
 
 
 def as_batch(encoded: pa.BinaryArray) -> pa.RecordBatch:
-    """Return one row per entry, columns as in `ports.Logs.read`."""
+    """Return one row per entry, columns as in `ports_logs.Logs.read`."""
     entries = log_schema.entries().array_to_record_batch(encoded)
     request = entries["http_request"]
     payload = _Pairs(pc.struct_field(entries["json_payload"], "fields"), "value", "string_value")

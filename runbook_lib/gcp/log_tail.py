@@ -17,7 +17,7 @@ from runbook_lib.errors import CloudUnavailable
 from runbook_lib.gcp.channels import translated
 from runbook_lib.gcp.log_columns import SCHEMA, as_batch
 from runbook_lib.gcp.log_order import Tidy
-from runbook_lib.ports import LogNews
+from runbook_lib.ports_logs import LogNews
 
 _METHOD = "/google.logging.v2.LoggingServiceV2/TailLogEntries"
 _MOST_FAILURES = 5
@@ -26,7 +26,7 @@ _Reason = TailLogEntriesResponse.SuppressionInfo.Reason
 
 
 class CloudLogTail:
-    """Implements `ports.LogTail`.
+    """Implements `ports_logs.LogTail`.
 
     Source: google.logging.v2.LoggingServiceV2.TailLogEntries,
     https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/tail; a session lasts an hour, a

@@ -12,7 +12,8 @@ import pandas as pd
 from runbook_lib.evidence import DeployEvidence, RevisionState, Role, Window
 from runbook_lib.evidence_logs import SEVERE, LogFinding, weights
 from runbook_lib.plan import Plan
-from runbook_lib.ports import LogDigest, LogQuery, LogUsage, Ports
+from runbook_lib.ports import Ports
+from runbook_lib.ports_logs import LogDigest, LogQuery, LogUsage
 
 ROLES: tuple[Role, ...] = get_args(Role)
 COLUMNS = (
@@ -51,8 +52,8 @@ class Reading:
     """What was read.
 
     Attributes:
-        entries: One row per entry, or per kind of entry; the columns of `ports.Logs.read`, `count` (entries
-            that a row stands for) and `role`.
+        entries: One row per entry, or per kind of entry; the columns of `ports_logs.Logs.read`, `count`
+            (entries that a row stands for) and `role`.
         counted: Entries that were counted on the server's side, of each role where so.
         complete_until: As in `evidence.LogsEvidence`.
         latest_arrival_s: As there.

@@ -19,7 +19,7 @@ from runbook_lib.evidence_logs import weights
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.log_analytics import BigQueryLogs
 from runbook_lib.plan import Analytics, Endpoints, Logs
-from runbook_lib.ports import LogQuery
+from runbook_lib.ports_logs import LogQuery
 from runbook_lib.steps.log_novelty import compare
 from runbook_lib.steps.log_requests import statistics
 
