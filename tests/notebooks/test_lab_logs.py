@@ -59,7 +59,9 @@ def test_hostile_log_lines_are_text_in_the_notebook(
         "cockpit.read_logs()",
     )
     page = lab.open(chromium, lab.write("hostile_logs.ipynb", *cells))
-    page.run_all()
+    page.run_cell(0)
+    expect(page.cell(0).locator(".jp-InputPrompt")).to_have_text("[1]:")
+    page.run_cell(1)
     expect(page.output(1)).to_contain_text("6 entries at ERROR or above")
     shown = page.output(1).inner_text()
 
