@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from runbook_lib.plan_section import Section
@@ -40,6 +42,9 @@ class Load(Section):
     busy a session waits, which counts as our own lag. Null: a user of its own for each session."""
     max_open: int = Field(default=5_000, ge=1, le=100_000)
     """Sessions open at the same time at most; the next one waits, which counts as our own lag."""
+    engine: Literal["auto", "fast", "websockets"] = "auto"
+    """What speaks WebSocket under load. `fast`: our own, many times faster; `websockets`: the library that
+    the other probes use. `auto`: the fast one."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts other than this machine that may be loaded."""
 

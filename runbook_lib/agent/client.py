@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import JsonValue
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.typing import Subprotocol
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from runbook_lib.agent.contract import Contract
-from runbook_lib.agent.conversation import Conversation
+from runbook_lib.agent.engine import Call, Engine
+from runbook_lib.agent.fast import FastEngine
 from runbook_lib.agent.http import HttpClient, Request
 from runbook_lib.agent.load import make_sessions
 from runbook_lib.agent.load.hosts import refuse_strangers
 from runbook_lib.agent.template import filled
-from runbook_lib.agent.websocket import CLOSE_TIMEOUT_S, WebSocketSession
+from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.dotted import at_path
 from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
 from runbook_lib.evidence import Session
@@ -30,17 +28,8 @@ from runbook_lib.plan import Auth, Probes
 from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
 from runbook_lib.redact import redact, secrets_of
 
-MAX_MESSAGE_BYTES = 1024 * 1024
 _GET_TIMEOUT_S = 10.0
-_SWITCHING_PROTOCOLS = 101
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
-
-
-class _Connect(connect):
-    """A connect that follows no redirect: the token is for this host alone."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
 
 
 class AgentClient:
@@ -50,21 +39,27 @@ class AgentClient:
         probes: The plan's section; its protocol, its time limits, its test users.
         user_agent: Sent with every request, so that request logs can tell them from others.
         environment: Where the plan's `password_env` is looked up; its secrets are kept out of all text.
+        engine: What carries the sessions.
 
     Raises:
         PlanError: If the plan names a password that the environment does not hold.
     """
 
-    def __init__(self, probes: Probes, user_agent: str, environment: Mapping[str, str]) -> None:
-        self._probes, self._user_agent = probes, user_agent
+    def __init__(
+        self,
+        probes: Probes,
+        user_agent: str,
+        environment: Mapping[str, str],
+        engine: Engine | None = None,
+    ) -> None:
+        self._probes, self._user_agent, self._environment = probes, user_agent, environment
+        self._engine = engine or WebsocketsEngine()
         self._password = _password(probes.auth, environment)
         self._secrets = (*secrets_of(environment), *filter(None, [self._password]))
         self._http = HttpClient(user_agent)
         plan = probes.protocol
         self._contract = Contract(protocol=plan)
         self._offer = Offer(path=plan.path, subprotocols=plan.subprotocols, headers=plan.headers)
-        # At debug level websockets logs every header, and the token with them.
-        self._logger = logging.Logger("runbook.websockets", logging.WARNING)
 
     async def login(self, base_url: str, user: str, more: Mapping[str, JsonValue] | None = None) -> str:
         """Return a token for `user`; `more` is sent with the credentials.
@@ -103,7 +98,7 @@ class AgentClient:
         clean = partial(redact, secrets=(*self._secrets, *filter(None, [token, _base64url(token)])))
         try:
             async with asyncio.timeout(limit_s):
-                return await self._opened(base_url, token, offer, clean)
+                return await self._engine.open(self._call(base_url, token, offer, clean))
         # `from None`: what websockets says of a handshake may hold the token.
         except TimeoutError:
             raise TurnTimeout(f"the session on {path}", limit_s) from None
@@ -140,49 +135,23 @@ class AgentClient:
         """
         for url in job.urls.values():
             refuse_strangers(url, self._probes.load.allow_hosts)
-        return await make_sessions(self, job, self._probes, watch, self._probes.load.max_open)
+        agents = AgentClient(self._probes, self._user_agent, self._environment, _engine(self._probes))
+        return await make_sessions(agents, job, self._probes, watch, self._probes.load.max_open)
 
-    async def _opened(
-        self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]
-    ) -> ChatSession:
-        socket = await self._handshake(base_url, token, offer)
-        conversation = Conversation(self._contract, clean)
-        try:
-            self._check_subprotocol(socket, offer)
-            await self._greeting(socket, conversation, clean)
-        except BaseException:
-            socket.transport.abort()
-            raise
-        return WebSocketSession(socket, conversation, self._probes.answer_timeout_s)
-
-    async def _handshake(self, base_url: str, token: str, offer: Offer) -> ClientConnection:
+    def _call(self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]) -> Call:
         url = _url(base_url, offer.path).replace("http", "ws", 1)
         fill = partial(filled, token=token, token_base64url=_base64url(token))
-        offered = [Subprotocol(fill(each)) for each in offer.subprotocols]
-        tls: dict[str, Any] = {"ssl": self._http.tls} if url.startswith("wss") else {}
-        return await _Connect(
-            url, subprotocols=offered or None, additional_headers=fill(offer.headers),
-            user_agent_header=self._user_agent, compression=None, proxy=None, max_size=MAX_MESSAGE_BYTES,
-            open_timeout=None, ping_interval=None, close_timeout=CLOSE_TIMEOUT_S, logger=self._logger, **tls,
+        return Call(
+            url=url, path=self._probes.protocol.path, subprotocols=tuple(map(fill, offer.subprotocols)),
+            headers=fill(dict(offer.headers)), user_agent=self._user_agent,
+            greeting=self._probes.protocol.greeting, answer_timeout_s=self._probes.answer_timeout_s,
+            tls=self._http.tls if url.startswith("wss") else None,
+            conversation=self._engine.conversation(self._contract, clean), clean=clean,
         )  # fmt: skip
 
-    def _check_subprotocol(self, socket: ClientConnection, offer: Offer) -> None:
-        if offer.subprotocols and socket.subprotocol != offer.subprotocols[0]:
-            raise self._broken(f"did not select the subprotocol {offer.subprotocols[0]}")
 
-    async def _greeting(
-        self, socket: ClientConnection, conversation: Conversation, clean: Callable[[str], str]
-    ) -> None:
-        expected = self._probes.protocol.greeting
-        if expected is None:
-            return
-        try:
-            conversation.begin(await socket.recv())
-        except ConnectionClosed as closed:
-            raise self._broken(clean(f"lost the connection before {expected}: {closed}")) from None
-
-    def _broken(self, detail: str) -> HandshakeRejected:
-        return HandshakeRejected(self._probes.protocol.path, _SWITCHING_PROTOCOLS, detail)
+def _engine(probes: Probes) -> Engine:
+    return WebsocketsEngine() if probes.load.engine == "websockets" else FastEngine()
 
 
 def _password(auth: Auth, environment: Mapping[str, str]) -> str:

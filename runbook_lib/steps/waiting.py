@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from runbook_lib.event_loop import new_event_loop
+
 T = TypeVar("T")
 
 
@@ -15,8 +17,13 @@ def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
+        return _run(coroutine)
     return _run_in_thread(coroutine)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(coroutine)
 
 
 def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -28,7 +35,7 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
         return await task
 
     with ThreadPoolExecutor(max_workers=1) as thread:
-        result = thread.submit(asyncio.run, main())
+        result = thread.submit(_run, main())
         try:
             return result.result()
         except KeyboardInterrupt:

@@ -1,0 +1,101 @@
+"""Say what an engine is: it carries sessions over WebSocket. Each one passes the same tests (tests/agent)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import Protocol as FrameProtocol
+
+from runbook_lib.agent.contract import Contract
+from runbook_lib.agent.conversation import Conversation, Stop
+from runbook_lib.errors import HandshakeRejected
+from runbook_lib.ports import ChatSession
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+CLOSE_TIMEOUT_S = 2.0
+LISTEN_BEFORE_S = 0.001
+"""So long does a session listen before its first message, for what should not come yet."""
+MOST_STRAYS = 1000
+"""Messages that belong to no answer and are taken; of more nobody learns anything."""
+_SWITCHING_PROTOCOLS = 101
+_OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A session that is to be opened. It never shows its token: `subprotocols` and `headers` hold it.
+
+    Attributes:
+        url: Where, `ws://…` or `wss://…`.
+        path: What it is called in errors.
+        subprotocols: Offered; the first one has to be selected.
+        greeting: Type of the frame that the server sends first; None for none.
+        tls: The certificates to trust; None for `ws://`.
+        conversation: Takes the frames.
+        clean: Takes secrets out of text.
+    """
+
+    url: str
+    path: str
+    subprotocols: tuple[str, ...] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    user_agent: str
+    greeting: str | None
+    answer_timeout_s: float
+    tls: ssl.SSLContext | None
+    conversation: Conversation = field(repr=False)
+    clean: Callable[[str], str] = field(repr=False)
+
+    def check_subprotocol(self, selected: str | None) -> None:
+        """Refuse a server that selected another subprotocol than the first one.
+
+        Raises:
+            HandshakeRejected: If it did.
+        """
+        if self.subprotocols and selected != self.subprotocols[0]:
+            raise self.broken(f"did not select the subprotocol {self.subprotocols[0]}")
+
+    def lost(self, closed: ConnectionClosed) -> HandshakeRejected:
+        """Return the error of a session that ended before its greeting."""
+        return self.broken(self.clean(f"lost the connection before {self.greeting}: {closed}"))
+
+    def broken(self, detail: str) -> HandshakeRejected:
+        """Return the error of a handshake that was accepted and came to nothing."""
+        return HandshakeRejected(self.path, _SWITCHING_PROTOCOLS, detail)
+
+
+class Engine(Protocol):
+    """Carries sessions."""
+
+    def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
+        """Return what takes a new session's frames."""
+        ...
+
+    async def open(self, call: Call) -> ChatSession:
+        """Open a session; the greeting, if there is one, has been received. The caller limits the time.
+
+        Raises:
+            HandshakeRejected: If another subprotocol was selected, or the session ended before its greeting.
+            ProtocolViolation: If it begins with something else than the greeting.
+            WebSocketException, OSError, ValueError: If it cannot be opened, as the library says it.
+        """
+        ...
+
+
+def complaint(frames: FrameProtocol) -> str:
+    """Return what was wrong with a frame that websockets could not read; empty if it could read all."""
+    sent = frames.close_sent
+    ours = sent is not None and sent.code in _OUR_COMPLAINTS and not frames.close_rcvd
+    return f"a frame could not be read: {sent}" if ours else ""
+
+
+def reading(closed: ConnectionClosed) -> tuple[Stop, str]:
+    """Say what the end of a connection means for the answer that was under way."""
+    if closed.sent and closed.sent.code in _OUR_COMPLAINTS and not closed.rcvd_then_sent:
+        return "protocol_violation", f"a frame could not be read: {closed.sent}"
+    return "closed", f"the server ended the session: {closed}"

@@ -1,0 +1,60 @@
+"""Open sessions by the websockets library."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from runbook_lib.agent.contract import Contract
+from runbook_lib.agent.conversation import Conversation
+from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Call
+from runbook_lib.agent.websocket import WebSocketSession
+from runbook_lib.ports import ChatSession
+
+
+class _Connect(connect):
+    """A connect that follows no redirect: the token is for this host alone."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class WebsocketsEngine:
+    """Implements `engine.Engine`."""
+
+    def __init__(self) -> None:
+        # At debug level websockets logs every header, and the token with them.
+        self._logger = logging.Logger("runbook.websockets", logging.WARNING)
+
+    def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
+        """Return what takes a new session's frames."""
+        return Conversation(contract, clean)
+
+    async def open(self, call: Call) -> ChatSession:
+        """Open a session; see `engine.Engine`."""
+        socket = await self._handshake(call)
+        try:
+            call.check_subprotocol(socket.subprotocol)
+            if call.greeting is not None:
+                call.conversation.begin(await socket.recv())
+        except ConnectionClosed as closed:
+            socket.transport.abort()
+            raise call.lost(closed) from None
+        except BaseException:
+            socket.transport.abort()
+            raise
+        return WebSocketSession(socket, call.conversation, call.answer_timeout_s)
+
+    async def _handshake(self, call: Call) -> ClientConnection:
+        offered = [Subprotocol(each) for each in call.subprotocols]
+        tls: dict[str, Any] = {"ssl": call.tls} if call.tls else {}
+        return await _Connect(
+            call.url, subprotocols=offered or None, additional_headers=dict(call.headers),
+            user_agent_header=call.user_agent, compression=None, proxy=None, max_size=MAX_MESSAGE_BYTES,
+            open_timeout=None, ping_interval=None, close_timeout=CLOSE_TIMEOUT_S, logger=self._logger, **tls,
+        )  # fmt: skip
