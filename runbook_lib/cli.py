@@ -77,12 +77,16 @@ def run(
     result: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write run folder and exit code there, as JSON.")
     ] = None,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers make the load, tcp://…")
+    ] = "",
 ) -> None:
     """Run all notebooks of a validation without anybody watching, and end with the verdict."""
     from runbook_lib.kernels.forking import warming_up
 
     end_in_order()
-    root, file, given = project_root(), find_file(plan), parameters_of(parameter or ())
+    shared = [f"probes.load.scheduler={scheduler}"] if scheduler else []
+    root, file, given = project_root(), find_file(plan), parameters_of((*(parameter or ()), *shared))
     with warming_up():  # while this process imports what it needs itself
         from runbook_lib.plan_file import load_plan
 

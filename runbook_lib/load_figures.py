@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 from hdrh.histogram import HdrHistogram
 
@@ -66,6 +67,11 @@ def merge(one: Tallies, other: Tallies) -> Tallies:
         for role in roles
         if role in one or role in other
     }
+
+
+def merged(shares: Iterable[Tallies]) -> Tallies:
+    """Return all shares together."""
+    return reduce(merge, shares, {})
 
 
 def _merged(one: str, other: str) -> str:

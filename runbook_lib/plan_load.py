@@ -45,6 +45,12 @@ class Load(Section):
     engine: Literal["auto", "fast", "websockets"] = "auto"
     """What speaks WebSocket under load. `fast`: our own, many times faster; `websockets`: the library that
     the other probes use. `auto`: the fast one."""
+    processes: int = Field(default=0, ge=0, le=256)
+    """Processes that share the load; 0: as many as the rate needs, at most one for each core."""
+    scheduler: str | None = Field(default=None, pattern=r"^(tcp|tls)://\S+$")
+    """Address of a Dask scheduler, such as `tcp://10.0.0.5:8786`; its workers share the load then. They
+    need this package with its extra `dask`, and the variable of `probes.auth.password_env` in their
+    environment."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts other than this machine that may be loaded."""
 

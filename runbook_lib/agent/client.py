@@ -14,10 +14,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.engine import Call, Engine
-from runbook_lib.agent.fast import FastEngine
+from runbook_lib.agent.hosts import refuse_strangers
 from runbook_lib.agent.http import HttpClient, Request
-from runbook_lib.agent.load import make_sessions
-from runbook_lib.agent.load.hosts import refuse_strangers
 from runbook_lib.agent.template import filled
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.dotted import at_path
@@ -135,8 +133,11 @@ class AgentClient:
         """
         for url in job.urls.values():
             refuse_strangers(url, self._probes.load.allow_hosts)
-        agents = AgentClient(self._probes, self._user_agent, self._environment, _engine(self._probes))
-        return await make_sessions(agents, job, self._probes, watch, self._probes.load.max_open)
+        from runbook_lib.agent.load import make_load  # its shares make clients like this one
+        from runbook_lib.agent.load.share import ShareOut
+
+        out = ShareOut(probes=self._probes, user_agent=self._user_agent, environment=self._environment)
+        return await make_load(out, job, watch)
 
     def _call(self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]) -> Call:
         url = _url(base_url, offer.path).replace("http", "ws", 1)
@@ -148,10 +149,6 @@ class AgentClient:
             tls=self._http.tls if url.startswith("wss") else None,
             conversation=self._engine.conversation(self._contract, clean), clean=clean,
         )  # fmt: skip
-
-
-def _engine(probes: Probes) -> Engine:
-    return WebsocketsEngine() if probes.load.engine == "websockets" else FastEngine()
 
 
 def _password(auth: Auth, environment: Mapping[str, str]) -> str:

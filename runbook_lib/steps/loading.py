@@ -125,7 +125,7 @@ def _waves(plan: Plan) -> Iterator[list[list[Arrival]]]:
     wave: a pause would bend its shape. A wave of seconds costs a fast load little.
     """
     load, wave = plan.probes.load, list[list[Arrival]]()
-    shared = load.rate_per_s >= _FAST_PER_S
+    shared = load.scheduler or load.processes > 1 or load.rate_per_s >= _FAST_PER_S
     shortest_s = _SHORTEST_SHARED_WAVE_S if shared else _SHORTEST_WAVE_S
     for look in _looks(plan):
         wave.append(look)

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from scripted_service import PATIENCE_S, ScriptedService, answer, client, greet
 
+from runbook_lib.agent.hosts import refuse_strangers
 from runbook_lib.agent.load.attempts import attempts_of
-from runbook_lib.agent.load.hosts import refuse_strangers
 from runbook_lib.arrivals import arrivals
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import Role, Session
