@@ -39,7 +39,7 @@ class Expectations:
         self.next = [*map(self._next, range(self.last + 1)), self._next(-1)]
         self.flat = frozenset(field for field in plan.required_fields if "." not in field)
         self.deep = tuple(reader(field) for field in plan.required_fields if "." in field)
-        self.same = contract.same_fields
+        self.same = [(name, read if "." in name else None) for name, read in contract.same_fields]
         self.of_session = frozenset(filter(None, (plan.user_field, plan.session_field)))
         self.answer_text, holder = reader(plan.answer_field), plan.answer_field.partition(".")[0]
         self.holder = holder if holder in plan.required_fields else None
@@ -173,7 +173,7 @@ class QuickConversation(Conversation):
         """Say whether it repeats what the session and this answer said before."""
         same = quick.same
         for name, read in self._expectations.same:
-            value = read(body)
+            value = body.get(name) if read is None else read(body)
             if type(value) is not str:
                 return False
             first = same.get(name)

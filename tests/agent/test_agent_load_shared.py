@@ -55,7 +55,9 @@ async def load(
 ) -> tuple[Session, ...]:
     """Run the load; it may not hang."""
     plan = Probes(
-        load=Load(**{"sessions": PAIRS, "rate_per_s": 40} | section), auth=Auth(password_env=variable), connect_timeout_s=limit_s
+        load=Load(**{"sessions": PAIRS, "rate_per_s": 40} | section),
+        auth=Auth(password_env=variable),
+        connect_timeout_s=limit_s,
     )
     job = LoadJob(urls=urls, arrivals=tuple(arrivals(plan.load)))
     client = AgentClient(plan, "runbook/shared", {variable: PASSWORD})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import Opcode
 from websockets.uri import WebSocketURI
 
@@ -28,6 +28,7 @@ from runbook_lib.errors import HandshakeRejected, ProtocolViolation
 from runbook_lib.ports import LISTEN_S, Answer
 
 _LONGEST_HEAD = 16 * 1024
+_CLOSED = ConnectionClosedOK(None, None)
 # By the book at once: small pieces where they hold thousands of tiny frames, for other sessions are waiting.
 _SMALL_PIECE, _LARGE_PIECE = 4 * 1024, 256 * 1024
 
@@ -118,6 +119,9 @@ class FastSession(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Take the end of the connection, however it came."""
+        if self._closing and self._book is None:  # as it should
+            self._ended = _CLOSED
+            return self._wake()
         book, rest, self._held = self._book or self._open_book(), self._held, b""
         if rest:
             self._by_the_book(book, rest)
@@ -238,7 +242,9 @@ class FastSession(asyncio.Protocol):
     ) -> tuple[Stop | None, str]:
         message = self._conversation.send(content, agent).encode()
         self._sent_s, self._enough = time.monotonic(), enough
-        if self._ended is None and not (self._book and self._book.ending):
+        if self._book and self._book.ending:
+            await self._wait(CLOSE_TIMEOUT_S)  # for the connection's end, which says more
+        elif self._ended is None:
             if self._strays > MOST_STRAYS:
                 self._transport.resume_reading()
             self._strays = 0
@@ -254,6 +260,8 @@ class FastSession(asyncio.Protocol):
             return "protocol_violation", complaint
         if self._ended:
             return reading(self._ended)
+        if self._book and self._book.ending:
+            return "closed", "the server ended the session, and left the connection open"
         return "answer_timeout", f"the final event did not come within {self._call.answer_timeout_s:g} s"
 
     async def _wait(self, seconds: float) -> None:

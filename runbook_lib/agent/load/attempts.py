@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import zlib
 from collections.abc import Iterator
 
 from runbook_lib.plan import Probes
@@ -24,8 +24,8 @@ def _attempts(job: LoadJob, probes: Probes) -> Iterator[Attempt]:
     """Yield both sessions of each pair; it goes by lot which of the two comes first."""
     roles = sorted(job.urls)
     for arrival in job.arrivals:
-        lots = random.Random(f"{probes.load.seed} {arrival.number}")  # noqa: S311 - repeatable on purpose
-        for place, role in enumerate(lots.sample(roles, len(roles))):
+        lot = zlib.crc32(f"{probes.load.seed} {arrival.number}".encode()) >> 16 & 1
+        for place, role in enumerate(roles[::-1] if lot else roles):
             user = user_number(role, user_index(arrival.number, probes))
             yield Attempt(
                 probe="load", role=role, number=arrival.number, user_number=user, agent=probes.agents[0],
