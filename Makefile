@@ -3,6 +3,7 @@
 VENV ?= .venv
 PLAN ?= notebooks/plans/quickstart.yaml
 RUNS ?= 200
+CASES ?= 1000000
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
@@ -13,7 +14,7 @@ BENCHMARKS := $(wildcard benchmarks/bench_*.py benchmarks/*/bench_*.py)
 STRIP_KEYS := metadata.papermill cell.metadata.papermill metadata.widgets
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab lint types bench chaos mutants lock clean
+.PHONY: help setup run test lab lint types bench chaos fuzz mutants lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -48,6 +49,9 @@ bench: $(READY) ## measure the figures of the README's performance table
 
 chaos: $(READY) ## kill and resume whole runs at random (RUNS=200 of them)
 	$(BIN)/python benchmarks/chaos/chaos.py --runs $(RUNS)
+
+fuzz: $(READY) ## read a million pieces of bad input (CASES=1000000)
+	$(BIN)/python tests/fuzz/fuzz.py --cases $(CASES)
 
 # mutmut keeps what it has tried in mutants/: a second run goes on where the first one ended.
 mutants: $(READY) $(MUTMUT) ## change the judge in thousands of small ways; 9 in 10 must fail its tests (an hour)

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.cloud import run_v2
 
+from runbook_lib.errors import CloudError
 from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare
 
 DEPLOYMENT = "validation-runbook/deployment"
@@ -38,8 +39,21 @@ def service_state(service: run_v2.Service) -> ServiceState:
 
 
 def revision_state(revision: run_v2.Revision) -> RevisionState:
-    """Return a revision; it is ready, or not, once the cloud has decided."""
-    container = revision.containers[0]
+    """Return a revision; it is ready, or not, once the cloud has decided.
+
+    Raises:
+        CloudError: If the answer is none that Cloud Run gives.
+    """
+    try:
+        return _revision_state(revision)
+    except (ValueError, OverflowError) as error:
+        raise CloudError(
+            "revisions.get", short(revision.name), f"what cannot be read ({error})", "see what answers there"
+        ) from error
+
+
+def _revision_state(revision: run_v2.Revision) -> RevisionState:
+    container = next(iter(revision.containers), run_v2.Container())
     ready = next((condition for condition in revision.conditions if condition.type_ == "Ready"), None)
     decided = {
         run_v2.Condition.State.CONDITION_SUCCEEDED: True,
@@ -60,6 +74,8 @@ def revision_state(revision: run_v2.Revision) -> RevisionState:
 
 def _time(stamp: Any) -> datetime:
     """Return a plain datetime for the vendor's subclass of it."""
+    if stamp is None:
+        raise ValueError("a time is missing")
     return datetime.fromtimestamp(stamp.timestamp(), tz=stamp.tzinfo)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from google.api.monitored_resource_pb2 import MonitoredResource
 from google.cloud.logging_v2.types import LogEntry
 from google.logging.type.log_severity_pb2 import LogSeverity
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
 
+from runbook_lib.errors import CloudError
 from runbook_lib.gcp import log_schema
 
 _SEVERITIES = {number: name for name, number in LogSeverity.items()}
@@ -28,16 +31,34 @@ SCHEMA = pa.schema({
 
 def next_token(page: bytes) -> str:
     """Return a page's token for the next one; empty for the last page."""
-    return str(log_schema.tokens().list_to_record_batch([page])["next_page_token"][0])
+    with _readable():
+        return str(log_schema.tokens().list_to_record_batch([page])["next_page_token"][0])
 
 
 def entries_of(pages: Sequence[bytes]) -> pa.BinaryArray:
     """Return the entries of some pages, still encoded."""
-    return log_schema.pages().list_to_record_batch(pages)["entries"].flatten()
+    with _readable():
+        return log_schema.pages().list_to_record_batch(pages)["entries"].flatten()
 
 
 def as_batch(encoded: pa.BinaryArray) -> pa.RecordBatch:
     """Return one row per entry, columns as in `ports_logs.Logs.read`."""
+    with _readable():
+        return _as_batch(encoded)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Name the call whose answer is none that Cloud Logging gives."""
+    try:
+        yield
+    except (pa.ArrowException, ValueError, DecodeError) as error:
+        raise CloudError(
+            "entries.list", "a page", f"what cannot be read ({error})", "see what answers there"
+        ) from error
+
+
+def _as_batch(encoded: pa.BinaryArray) -> pa.RecordBatch:
     entries = log_schema.entries().array_to_record_batch(encoded)
     request = entries["http_request"]
     payload = _Pairs(pc.struct_field(entries["json_payload"], "fields"), "value", "string_value")
