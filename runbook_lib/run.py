@@ -132,6 +132,7 @@ class Run:
         Raises:
             RunRefused: If another run has the service, or somebody has changed it since.
         """
+        self.folder.sweep()
         self.note("run resumed", detail=kept_words(self.folder), facts=here())
         self.take_service()
         if unseen(self.folder) and "deploy" in kept_steps(self.folder):

@@ -26,6 +26,7 @@ from runbook_lib.redact_table import redact_table
 
 R = TypeVar("R", bound=BaseModel)
 _ENDPOINTS = "endpoints.json"
+_UNFINISHED = ".part"
 
 Event = Literal[
     "run started", "run resumed", "step started", "noted", "step done", "step failed",
@@ -200,6 +201,12 @@ class RunFolder:
         lines = path.read_bytes().split(b"\n") if path.is_file() else [b""]
         return tuple(self._ledger_entry(path, number, line) for number, line in enumerate(lines[:-1], 1))
 
+    def sweep(self) -> None:
+        """Remove what a process that was killed has left of files that it was writing."""
+        with _disk(self.path):
+            for left in self.path.rglob(f".*{_UNFINISHED}"):
+                left.unlink()
+
     def _write(self, path: Path, content: bytes) -> None:
         with _disk(path):
             write_atomically(path, content)
@@ -254,7 +261,7 @@ def _cut_off_unfinished_line(ledger: IO[bytes]) -> None:
 
 @contextmanager
 def _temporary_beside(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     os.close(handle)
     temporary = Path(name)
     temporary.chmod(0o644)

@@ -280,3 +280,23 @@ def test_a_folder_that_may_not_be_written_is_an_error_and_keeps_its_file(folder:
         "free the disk or fix its rights, then go on\n"
     ), ended.stderr
     assert (folder.path / "report.md").read_text() == "old\n"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from runbook_lib import run_folder
+os.replace = Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+run_folder.write_atomically(Path(sys.argv[1]), b"whole")
+"""
+
+
+def test_what_a_killed_process_was_writing_is_swept_away_and_the_file_is_as_it_was(folder: RunFolder) -> None:
+    file = folder.path / "evidence" / "deploy.json"
+    file.write_bytes(b"before")
+    subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False, timeout=60)
+    assert len(hidden(folder.path)) == 1
+    folder.sweep()
+
+    assert hidden(folder.path) == []
+    assert file.read_bytes() == b"before"

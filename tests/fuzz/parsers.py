@@ -147,7 +147,7 @@ def _frame(kind: str, sequence: int) -> bytes:
     return json.dumps(told | more | {"timestamp": "2026-03-01T12:00:00Z"}).encode()
 
 
-_PARAMETERS = (b"candidate=chat:3", b"probes.load.sessions=20", b"criteria.0.at_least=0.5")
+_PARAMETERS = (b"candidate=chat:3", b"probes.load.sessions=20", b"issue.number=5")
 _EVENTS: tuple[Event, ...] = ("run started", "step started", "act intended", "act done")
 _LEDGER = (
     b"".join(
@@ -181,11 +181,12 @@ _SERVICE = run_v2.Service.serialize(
         traffic_statuses=[run_v2.TrafficTargetStatus(revision="s-1", percent=100, tag="t", uri="http://t")],
     )
 )  # fmt: skip
+_SUCCEEDED = run_v2.Condition.State.CONDITION_SUCCEEDED
 _REVISION = run_v2.Revision.serialize(
     run_v2.Revision(
         name="projects/p/locations/l/services/s/revisions/s-1", create_time=NOON,
         containers=[run_v2.Container(image="i", resources={"limits": {"memory": "512Mi"}})],
-        conditions=[run_v2.Condition(type_="Ready", state=run_v2.Condition.State.CONDITION_SUCCEEDED)],
+        conditions=[run_v2.Condition(type_="Ready", state=_SUCCEEDED, last_transition_time=NOON)],
     )
 )  # fmt: skip
 _PAGE = ListLogEntriesResponse.serialize(
