@@ -375,13 +375,7 @@ class Run:
                 self.ports.cloud_run.service()  # what was seen counts only if the cloud is still there
                 self.folder.write_evidence(name, evidence)
         except BaseException as error:
-            self.note(
-                "step failed",
-                step=name,
-                detail=str(error) or type(error).__name__,
-                error=type(error).__name__,
-                exit_code=exit_code_of(error),
-            )
+            self._scribe.failed(name, error, exit_code_of(error))
             raise
         self.note("step done", step=name)
         return evidence

@@ -46,6 +46,11 @@ class LedgerScribe:
             )
         )
 
+    def failed(self, step: str, error: BaseException, exit_code: int) -> None:
+        """Append that a step, or its notebook, came to no end."""
+        name = type(error).__name__
+        self.note("step failed", step=step, detail=str(error) or name, error=name, exit_code=exit_code)
+
     def act(self, event: Event, detail: str) -> None:
         """Append the intent or the result of an act on the cloud."""
         self.note(event, detail=detail)
