@@ -113,14 +113,11 @@ def seconds(way: Callable[[Path, Path], None], plan: Path, outputs: Path) -> flo
 
 def medians(plan: Path, folder: Path, runs: int, *ways: Callable[[Path, Path], None]) -> list[float]:
     """Return the median seconds of each way, taken in turns; the first turn warms everything up."""
-    times = [
-        [seconds(way, plan, folder / f"{way.__name__}-{number}") for way in ways]
-        for number in range(runs + 1)
-    ]
-    for row in times:
+    times = []
+    for number in range(runs + 1):
+        times.append([seconds(way, plan, folder / f"{way.__name__}-{number}") for way in ways])
         print(
-            "  ".join(f"{way.__name__} {took:6.2f} s" for way, took in zip(ways, row, strict=True)),
-            flush=True,
+            *(f"{way.__name__} {took:.2f} s" for way, took in zip(ways, times[-1], strict=True)), flush=True
         )
     return [statistics.median(column) for column in zip(*times[1:], strict=True)]
 

@@ -98,6 +98,8 @@ def _serve(request: Request, link: socket.socket, links: Links) -> bool:
     links[link].append(ForkedProcess(pid, pidfd))
     if request.output:
         links[ours] = []
+    else:
+        ours.close()
     with suppress(ConnectionError):  # who asked is gone: the next look at the link will end it
         socket.send_fds(link, [str(pid).encode()], [pidfd])
     return True
