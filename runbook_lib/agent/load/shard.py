@@ -54,6 +54,7 @@ class _Arriving:
         async with asyncio.TaskGroup() as group:
             for attempt in attempts:
                 await self._until(attempt.intended_s)
+                await self._places.acquire()
                 tasks.append(group.create_task(self._counted(attempt)))
         return [task.result() for task in tasks]
 
@@ -74,11 +75,14 @@ class _Arriving:
 
     async def _counted(self, attempt: Attempt) -> Session:
         counting = self._counting[attempt.role]
-        async with self._places, self._users.turn(attempt.user):
-            counting.started()
-            session = await self._session(attempt)
-            counting.ended(session)
-            return session
+        try:
+            async with self._users.turn(attempt.user):
+                counting.started()
+                session = await self._session(attempt)
+                counting.ended(session)
+                return session
+        finally:
+            self._places.release()
 
     async def _session(self, attempt: Attempt) -> Session:
         token = self._users.token(attempt.user)
