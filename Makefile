@@ -31,8 +31,8 @@ test: $(READY) ## run every test, browser and whole runs included
 	    "(apt-get install chromium), then run it again" >&2; exit 1; }
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-lab: $(READY) ## open the notebooks in JupyterLab
-	$(BIN)/runbook lab
+lab: $(READY) ## open the front page in JupyterLab (PLAN=… for another plan)
+	$(BIN)/runbook lab $(PLAN)
 
 lint: $(READY) ## check style and format, and that the notebooks carry no outputs
 	$(BIN)/ruff check .

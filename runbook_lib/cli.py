@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
-import subprocess
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -285,13 +284,10 @@ def selftest(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
-    """Open the notebooks in JupyterLab; further arguments are JupyterLab's own."""
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise PlanError("JupyterLab is not installed: pip install 'staging-validation-runbook[lab]'")
-    root = project_root()
-    opened = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{NOTEBOOKS}/01_deploy.ipynb"]
-    command = [sys.executable, "-m", "jupyterlab", *opened, *context.args]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    """Open the front page in JupyterLab, with a plan if one is given; other arguments are JupyterLab's."""
+    from runbook_lib.lab import open_lab
+
+    open_lab(context.args, os.environ)
 
 
 @app.command(

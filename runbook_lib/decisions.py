@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from runbook_lib.errors import NotApproved
+from runbook_lib.errors import NotApproved, PlanError
 from runbook_lib.plan import Plan
 from runbook_lib.run_folder import LedgerEntry
 
@@ -17,6 +17,20 @@ _NAMES = ("RUNBOOK_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN")
 def who_decides(environment: Mapping[str, str]) -> str:
     """Return the name of the person who runs this: as the environment or CI gives it, else of the login."""
     return next((environment[name] for name in _NAMES if environment.get(name)), "") or _login()
+
+
+def record_decision(
+    note: Callable[..., None], act: Act, *, approved: bool, reason: str, environment: Mapping[str, str]
+) -> None:
+    """Write into the ledger who has decided what, and why.
+
+    Raises:
+        PlanError: If there is no reason.
+    """
+    if not reason.strip():
+        raise PlanError("a decision needs a reason, for those who read the ledger later", field="reason")
+    event = "approved" if approved else "rejected"
+    note(event, step=act, detail=reason.strip(), who=who_decides(environment))
 
 
 def decision_on(act: Act, ledger: Sequence[LedgerEntry]) -> LedgerEntry | None:

@@ -20,10 +20,11 @@ from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.judge import Seen, judge
 from runbook_lib.memory import MemoryWatch
 from runbook_lib.pairs import Pairs
+from runbook_lib.places import LIVE_PAIRS
 from runbook_lib.plan import Plan
 from runbook_lib.run_folder import LedgerEntry, RunFolder
 from runbook_lib.starts import Starts
-from runbook_lib.verdict import Action, Verdict
+from runbook_lib.verdict import Action, CriterionResult, Verdict
 
 OBSERVED: dict[str, type[StepEvidence]] = {
     "deploy": DeployEvidence,
@@ -73,6 +74,13 @@ def judged(folder: RunFolder, plan: Plan) -> Verdict:
         ended=max((step.window.end for step in evidence.values()), default=begun),
         versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
     )
+
+
+def judged_so_far(folder: RunFolder, plan: Plan) -> tuple[CriterionResult, ...]:
+    """Return the paired criteria by the pairs of a load that still runs; none where none does."""
+    pairs = folder.find_record(LIVE_PAIRS, Pairs)
+    results = judge(plan, Seen(pairs=pairs.counts)).criteria if pairs else ()
+    return tuple(result for result in results if result.trail)
 
 
 def next_command(folder: RunFolder, plan: Plan, action: Action) -> str:

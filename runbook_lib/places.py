@@ -9,6 +9,15 @@ from runbook_lib.errors import PlanError
 NOTEBOOKS = "notebooks"
 LIVE = "live.txt"
 """File of a run folder that says what is happening right now, while it does."""
+CHOSEN = ".runbook/run"
+"""File of the project that names the folder of the run which JupyterLab's notebooks open."""
+FRONT_PAGE = f"{NOTEBOOKS}/00_start.ipynb"
+PLAN_VARIABLE = "RUNBOOK_PLAN"
+"""Environment variable with the plan that `runbook lab PLAN` was given."""
+LIVE_LOAD = "live_load.json"
+"""File of a run folder with the figures of the load that runs now."""
+LIVE_PAIRS = "live_pairs.json"
+"""File of a run folder with the pairs of the load that runs now."""
 _MARK = Path(NOTEBOOKS) / "01_deploy.ipynb"
 
 

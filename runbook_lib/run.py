@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -15,7 +14,7 @@ import pandas as pd
 from runbook_lib.archive.manifest import seal
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.connection import Connection
-from runbook_lib.decisions import Act, is_held_back, require_approval, who_decides
+from runbook_lib.decisions import Act, is_held_back, record_decision, require_approval
 from runbook_lib.earlier import with_earlier
 from runbook_lib.errors import (
     CloudError,
@@ -38,7 +37,6 @@ from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.folder_lock import here, worker_on
 from runbook_lib.journal import given_parameters
-from runbook_lib.judge import settled
 from runbook_lib.judging import (
     COULD_NOT_LOOK,
     OBSERVED,
@@ -51,6 +49,7 @@ from runbook_lib.judging import (
 )
 from runbook_lib.leasing import ServiceLease
 from runbook_lib.live import LiveLoad, LiveSuites
+from runbook_lib.live_cloud import LiveConditions, LivePairs
 from runbook_lib.load_figures import LoadProgress
 from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE
@@ -63,7 +62,7 @@ from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
 from runbook_lib.report.record import RunRecord
 from runbook_lib.resuming import kept_steps, kept_words, pair_of_run, refuse_changes
-from runbook_lib.run_folder import Event, RunFolder
+from runbook_lib.run_folder import RunFolder
 from runbook_lib.scribe import LedgerScribe
 from runbook_lib.session_table import session_table
 from runbook_lib.steps.deploy import deploy
@@ -154,7 +153,12 @@ class Run:
         Raises:
             NotApproved: If the plan wants an approval, and there is none.
         """
-        return self._step("deploy", lambda: deploy(self.plan, self.ports))
+
+        def act() -> DeployEvidence:
+            with LiveConditions(self.folder, self.ports.cloud_run):
+                return deploy(self.plan, self.ports)
+
+        return self._step("deploy", act)
 
     def read_logs(self) -> LogsEvidence:
         """Read both revisions' start-up logs."""
@@ -221,9 +225,8 @@ class Run:
         """Load both revisions and read their series; `show` is told twice a second how the load goes."""
 
         def act() -> MetricsEvidence:
-            enough = partial(settled, self.plan)
-            with LiveLoad(self.folder.path / LIVE, show) as watch:
-                seen = measure(self.plan, self._deployed(), self.ports, enough, watch)
+            with LiveLoad(self.folder.path / LIVE, show) as watch, LivePairs(self.folder, self.plan) as live:
+                seen = measure(self.plan, self._deployed(), self.ports, live.enough, watch)
             self.folder.write_evidence("pairs", Pairs(counts=seen.pairs))
             self.folder.write_evidence("memory", seen.memory)
             self.folder.write_evidence("starts", with_earlier(seen.starts, self.folder.path.parent))
@@ -276,13 +279,10 @@ class Run:
         Raises:
             PlanError: If there is no reason.
         """
-        if not reason.strip():
-            raise PlanError("a decision needs a reason, for those who read the ledger later", field="reason")
-        event: Event = "approved" if approved else "rejected"
-        self.note(event, step=act, detail=reason.strip(), who=who_decides(os.environ))
+        record_decision(self.note, act, approved=approved, reason=reason, environment=os.environ)
 
     def awaited(self) -> Act:
-        """Return what would have to be approved next."""
+        """Return what has to be approved next."""
         return "deploy" if "deploy" in unseen(self.folder) else "promote"
 
     def promote(self, override: str = "", up_to: int = 100) -> PromoteEvidence:
@@ -384,12 +384,12 @@ class Run:
         return self.folder.read_evidence("deploy", DeployEvidence)
 
 
-def open_run(path: Path) -> Run:
-    """Return an existing run.
+def open_run(path: Path, parameters: Mapping[str, str] | None = None) -> Run:
+    """Return an existing run; parameters change its plan for what is done from here on.
 
     Raises:
-        PlanError: If there is none at `path`.
+        PlanError: If there is none at `path`, or a parameter is wrong.
     """
     if not path.is_dir():
         raise PlanError(f"no such run folder: {path}", field="run")
-    return Run(RunFolder.open(path))
+    return Run(RunFolder.open(path), load_plan(path / "plan.yaml", parameters) if parameters else None)

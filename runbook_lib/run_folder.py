@@ -207,6 +207,11 @@ class RunFolder:
             for left in self.path.rglob(f".*{_UNFINISHED}"):
                 left.unlink()
 
+    def ledger_bytes(self) -> int:
+        """Return how long the ledger's file is; it only grows."""
+        path = self.path / "ledger.jsonl"
+        return path.stat().st_size if path.is_file() else 0
+
     def _write(self, path: Path, content: bytes) -> None:
         with _disk(path):
             write_atomically(path, content)

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,18 @@ class LabPage:
 
     def cell(self, number: int) -> Locator:
         """Return a code cell of the notebook in front; the first is 0."""
-        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(number)
+        return self.front.locator(".jp-CodeCell").nth(number)
+
+    @property
+    def front(self) -> Locator:
+        """The notebook in front."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+
+    def follow(self, name: str) -> None:
+        """Follow the link `name` in the last cell of the notebook in front and wait for that one."""
+        self.front.locator(".jp-MarkdownCell").last.get_by_role("link", name=name).click()
+        self.front.locator("h1", has_text=name).wait_for()
+        self.wait_idle()
 
     def output(self, number: int) -> Locator:
         """Return the outputs of a code cell."""
@@ -115,8 +126,20 @@ class LabPage:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, root: Path, environment: Mapping[str, str] = os.environ) -> Iterator[Lab]:
-    """Run a JupyterLab whose own files are all below `folder`; it and its kernels are gone afterwards."""
+def running_lab(
+    folder: Path,
+    root: Path,
+    environment: Mapping[str, str] = os.environ,
+    command: Sequence[str] = (sys.executable, "-m", "jupyterlab"),
+) -> Iterator[Lab]:
+    """Run a JupyterLab whose own files are all below `folder`; it and its kernels are gone afterwards.
+
+    Args:
+        folder: Its own files.
+        root: What it shows.
+        environment: Of the server and its kernels.
+        command: What starts it; its process must become the server's.
+    """
     names = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in FOLDERS[:3]}
     names |= {f"JUPYTERLAB_{name.upper()}_DIR": str(folder / name) for name in FOLDERS[3:]}
     for name in FOLDERS:
@@ -126,8 +149,8 @@ def running_lab(folder: Path, root: Path, environment: Mapping[str, str] = os.en
     (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(QUIET), encoding="utf-8")
     token = secrets.token_hex(16)
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-         "--ServerApp.port=0", f"--ServerApp.root_dir={root}"],
+        [*command, "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"],
+        cwd=root,
         env={**environment, **names, "JUPYTER_TOKEN": token},
         stdout=subprocess.DEVNULL, stderr=(folder / "server.log").open("wb"),
     )  # fmt: skip

@@ -24,6 +24,7 @@ FLOORS = {
         "evidence",
         "evidence_logs",
         "evidence_suites",
+        "explained",
         "kept_output",
         "lease",
         "load_figures",
@@ -49,9 +50,9 @@ FLOORS = {
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
     3: ("archive", "decisions", "earlier", "folder_lock", "journal", "leasing", "plan_notes",
         "plan_reference", "recorded", "report", "scribe"),
-    4: ("connection", "fleet", "headless", "judging", "live", "resuming", "run", "selftest"),
-    5: ("cli", "cli_archive", "cli_fleet", "cli_parameters", "entry", "fork_server", "help_text",
-        "notebook", "terminal", "terminal_archive", "terminal_logs"),
+    4: ("connection", "fleet", "headless", "judging", "live", "live_cloud", "resuming", "run", "selftest"),
+    5: ("cli", "cli_archive", "cli_fleet", "cli_parameters", "entry", "fork_server", "help_text", "lab",
+        "notebook", "terminal", "terminal_archive", "terminal_logs", "worker"),
 }
 # fmt: on
 # Importer and imported, on the same floor. Of a pair that stands here both ways only one may be in use.
@@ -92,6 +93,7 @@ SIDEWAYS = {
     ("headless", "run"),
     ("run", "live"),
     ("cli", "cli_archive"),
+    ("run", "live_cloud"),
     ("cli", "terminal"),
     ("fork_server", "notebook"),
     ("entry", "cli"),
@@ -103,6 +105,7 @@ SIDEWAYS = {
     ("fork_server", "cli"),
     ("help_text", "cli"),
     ("help_text", "entry"),
+    ("cli", "lab"),
     ("cli", "terminal_logs"),
     ("cli_archive", "terminal"),
     ("cli_archive", "terminal_archive"),

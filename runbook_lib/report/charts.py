@@ -194,7 +194,8 @@ def top_templates(found: pd.DataFrame) -> go.Figure | None:
             marker={"color": COLOURS[role], "pattern": _PATTERN[role]},
         )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(rangemode="tozero", tickformat=",d")
+    few = found[["Candidate", "Baseline"]].astype(int).to_numpy().max() < 8
+    figure.update_xaxes(rangemode="tozero", tickformat=",d", dtick=1 if few else None)
     return figure
 
 

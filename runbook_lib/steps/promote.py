@@ -7,7 +7,7 @@ from runbook_lib.evidence import DeployEvidence, PromoteEvidence, ServiceState, 
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.reprobe import Reprobe, reprobe
-from runbook_lib.steps.traffic import all_on, refuse_strangers, split
+from runbook_lib.steps.traffic import all_on, refuse_strangers, shares_at, split
 
 
 def promote(plan: Plan, deployed: DeployEvidence, ports: Ports, up_to: int = 100) -> PromoteEvidence:
@@ -46,7 +46,7 @@ def promote(plan: Plan, deployed: DeployEvidence, ports: Ports, up_to: int = 100
             break
     after = ports.cloud_run.service()
     if percent == 100:
-        after = ports.cloud_run.set_traffic(all_on(candidate, after, plan.rollout))
+        after = ports.cloud_run.set_traffic(shares_at(percent, candidate, baseline, after, plan.rollout))
     return PromoteEvidence(
         window=Window(start=start, end=ports.clock.now()),
         candidate=candidate,

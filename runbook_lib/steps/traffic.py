@@ -41,6 +41,15 @@ def _rows(shares: Sequence[TrafficShare]) -> list[tuple[str, str, int]]:
     return sorted((share.revision, share.tag, share.percent) for share in shares)
 
 
+def shares_at(
+    percent: int, candidate: str, baseline: str, service: ServiceState, rollout: Rollout
+) -> tuple[TrafficShare, ...]:
+    """Return the traffic table at which the candidate has `percent`; at 0 and at 100 no tag is left."""
+    if percent in (0, 100):
+        return all_on(candidate if percent else baseline, service, rollout)
+    return split(candidate, baseline, percent, service, rollout)
+
+
 def refuse_strangers(service: ServiceState, known: tuple[str, ...]) -> None:
     """Refuse to move traffic that somebody else has moved since.
 

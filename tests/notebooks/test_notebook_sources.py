@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ import pytest
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
+FRONT_PAGE = "00_start"
 NAMES = ("01_deploy", "02_logs", "03_tests", "04_metrics", "05_report", "06_rollback")
 NOT_HERE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try, ast.For, ast.While, ast.Lambda)
 
@@ -22,11 +24,18 @@ def code(name: str) -> list[NotebookNode]:
     return [cell for cell in notebook(name).cells if cell.cell_type == "code"]
 
 
-def test_the_six_notebooks_are_there_and_no_others() -> None:
-    assert tuple(sorted(path.stem for path in FOLDER.glob("*.ipynb"))) == NAMES
+def test_the_front_page_and_six_notebooks_are_there_and_no_others() -> None:
+    assert tuple(sorted(path.stem for path in FOLDER.glob("*.ipynb"))) == (FRONT_PAGE, *NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "following"), list(pairwise((FRONT_PAGE, *NAMES))))
+def test_each_notebook_leads_to_the_next_and_back_to_the_front_page(name: str, following: str) -> None:
+    last = notebook(name).cells[-1].source
+    assert f"]({following}.ipynb)" in last
+    assert name == FRONT_PAGE or f"]({FRONT_PAGE}.ipynb)" in last
+
+
+@pytest.mark.parametrize("name", [FRONT_PAGE, *NAMES])
 def test_the_first_cell_says_what_is_true_at_the_end_and_how_long_it_takes(name: str) -> None:
     first = notebook(name).cells[0]
     assert first.cell_type == "markdown"
@@ -43,7 +52,7 @@ def test_there_is_one_parameters_cell_and_each_line_says_what_it_means(name: str
     assert all("  # " in line for line in lines)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [FRONT_PAGE, *NAMES])
 def test_a_cell_has_at_most_8_lines_and_defines_nothing(name: str) -> None:
     for cell in code(name):
         assert len(cell.source.splitlines()) <= 8
@@ -53,7 +62,7 @@ def test_a_cell_has_at_most_8_lines_and_defines_nothing(name: str) -> None:
         assert imported in ([], ["runbook_lib.notebook"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [FRONT_PAGE, *NAMES])
 def test_every_call_stands_below_prose_that_says_what_to_expect(name: str) -> None:
     cells = notebook(name).cells
     calls = [index for index, cell in enumerate(cells) if cell.source.startswith("run.")]
@@ -63,7 +72,7 @@ def test_every_call_stands_below_prose_that_says_what_to_expect(name: str) -> No
         assert len(above.source.split()) >= 5
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [FRONT_PAGE, *NAMES])
 def test_the_source_carries_no_outputs_and_every_cell_has_a_name_for_links(name: str) -> None:
     for cell in code(name):
         assert cell.outputs == []
