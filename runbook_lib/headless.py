@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -27,6 +28,7 @@ with without(
 
 REPORT, ROLLBACK = "05_report", "06_rollback"
 _ENDS_THE_LOOKING = ("CloudUnavailable", "CommandFailed", "KeyboardInterrupt")
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 _KERNEL_START_LIMIT_S = 120
 
 
@@ -117,6 +119,13 @@ def _execute(
             engine_name=WARM,
             kernels=kernels,
         )
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise RunbookError(
+            f"{run.folder.path / 'notebooks' / source.name} cannot be written ({error.strerror}): "
+            "free the disk or fix its rights, then go on by runbook resume"
+        ) from error
     except PapermillExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"
     except RuntimeError as error:  # nbclient's DeadKernelError, and a kernel that never starts
