@@ -63,9 +63,29 @@ METRICS = {
         unit="sessions", step="probes", cell="03_tests#sessions", counts=True,
         meaning="sessions open at the same time that share a session id, or were ended because of another",
     ),
+    "session.breaches": Metric(
+        unit="clauses", step="probes", cell="03_tests#clauses", counts=True,
+        meaning="promises about a user's sessions that were broken: two at once, a second login, coming "
+        "back, a lost connection, resuming; samples = those that were tried",
+    ),
+    "auth.breaches": Metric(
+        unit="clauses", step="probes", cell="03_tests#clauses", counts=True,
+        meaning="handshakes that had to be refused and were not: no token, a forged, expired or logged-out "
+        "one, a wrong form; samples = those that were tried",
+    ),
+    "revision.strangers": Metric(
+        unit="answers", step="probes", cell="03_tests#revision", counts=True,
+        meaning="answers at a revision's own URL that another revision gave; samples = those whose revision "
+        "is known, by the service's word or by the request log",
+    ),
+    "sessions.left_by_probes": Metric(
+        unit="sessions", step="probes", cell="03_tests#sessions",
+        meaning="sessions that the service still counts after the probes, of which one was dropped in the "
+        "middle of an answer, less those before",
+    ),
     "factory.failures": Metric(
         unit="starts", step="probes", cell="03_tests#factory", counts=True,
-        meaning="agent starts, of every kind, that did not give a working agent",
+        meaning="agent starts, of every kind, a few at a time and all at once, without the agent asked for",
     ),
     "events.violations": Metric(
         unit="answers", step="probes", cell="03_tests#events", counts=True,
@@ -73,7 +93,7 @@ METRICS = {
     ),
     "isolation.leaks": Metric(
         unit="sessions", step="probes", cell="03_tests#isolation", counts=True,
-        meaning="sessions of concurrent users in whose stream another user's mark appeared",
+        meaning="users in whose stream another user's mark, or an event of another user's, appeared",
     ),
     "load.connect_max_s": Metric(
         unit="s", step="metrics", cell="04_metrics#load",
@@ -97,7 +117,7 @@ METRICS = {
     ),
     "pairs.leaks": Metric(
         unit="ratio", step="metrics", cell="04_metrics#pairs", paired="zero",
-        meaning="share of the sessions under load in whose stream another user's mark appeared; one fails",
+        meaning="share of the sessions under load that received another user's mark or event; one fails",
     ),
     "pairs.connect_s": Metric(
         unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
@@ -135,6 +155,55 @@ METRICS = {
         unit="s", step="metrics", cell="04_metrics#startup", starts=True,
         meaning="median container start-up latency by Cloud Monitoring",
     ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clause:
+    """One promise about sessions or tokens that the probes put to the test.
+
+    Attributes:
+        metric: Which metric counts it when it is broken.
+        title: The promise, in words.
+    """
+
+    metric: Literal["session.breaches", "auth.breaches"]
+    title: str
+
+
+CLAUSES = {
+    "same-user-twice": Clause(
+        metric="session.breaches", title="One user can hold two sessions at once, each with its own answers",
+    ),
+    "second-login": Clause(
+        metric="session.breaches", title="A second login leaves the user's open session alone",
+    ),
+    "reconnect": Clause(metric="session.breaches", title="A user who left can come back at once"),
+    "drop-in-mid-stream": Clause(
+        metric="session.breaches",
+        title="A user whose connection broke gets a session without the rest of the old answer",
+    ),
+    "resume": Clause(metric="session.breaches", title="A user's own session can be resumed"),
+    "resume-of-anothers": Clause(
+        metric="session.breaches", title="Nobody can resume another user's session",
+    ),
+    "no-credentials": Clause(metric="auth.breaches", title="A handshake without credentials is refused"),
+    "marker-alone": Clause(
+        metric="auth.breaches", title="A handshake with everything but the token is refused",
+    ),
+    "token-alone": Clause(
+        metric="auth.breaches", title="A handshake with the token in another form is refused",
+    ),
+    "garbage-token": Clause(metric="auth.breaches", title="A text that is no token is refused"),
+    "forged-signature": Clause(
+        metric="auth.breaches", title="A token whose signature was altered is refused",
+    ),
+    "unsigned-token": Clause(metric="auth.breaches", title="A token without a signature is refused"),
+    "anothers-claims": Clause(
+        metric="auth.breaches", title="A token with another user's claims is refused",
+    ),
+    "expired-token": Clause(metric="auth.breaches", title="A token that has expired is refused"),
+    "logged-out-token": Clause(metric="auth.breaches", title="A token that was logged out is refused"),
 }  # fmt: skip
 
 

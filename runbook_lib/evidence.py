@@ -175,7 +175,10 @@ class Session(Record):
         connect_s: From the intended start to the accepted handshake, without the login; None if never.
         answer_s: From sending the message to the final event; None if it never came.
         session_id: As given by the server.
-        foreign_marks: Marks of other sessions that came in this one's stream.
+        user_id: As given by the server.
+        revision: The revision that serves it, as given by the server.
+        foreign_marks: Marks of other users that came in this one's stream.
+        foreign_ids: Ids of other users or sessions that events in this one's stream bore.
         violations: What broke the event contract, in words.
         events: Every frame of the answer, in order of arrival.
         detail: What went wrong, redacted; empty for a good session.
@@ -193,26 +196,80 @@ class Session(Record):
     connect_s: float | None = None
     answer_s: float | None = None
     session_id: str = ""
+    user_id: str = ""
+    revision: str = ""
     foreign_marks: tuple[str, ...] = ()
+    foreign_ids: tuple[str, ...] = ()
     violations: tuple[str, ...] = ()
     events: tuple[EventSeen, ...] = ()
     detail: str = ""
 
 
 class HealthPoll(Record):
-    """One request to the health endpoint. `status` is None where no answer came."""
+    """One request to the health endpoint. `status` is None where no answer came.
+
+    Attributes:
+        revision: The revision that answered, by its own word; empty where it did not say.
+    """
 
     role: Role
     at_s: float
     status: int | None
+    revision: str = ""
     failing: tuple[str, ...] = ()
     detail: str = ""
+
+
+class ClauseSeen(Record):
+    """One promise about sessions or tokens, put to the test.
+
+    Attributes:
+        clause: A name of `catalogue.CLAUSES`.
+        detail: How it was broken, or why it was not tried.
+    """
+
+    role: Role
+    clause: str
+    outcome: Literal["kept", "broken", "not tried", "does not apply"]
+    detail: str = ""
+
+
+class Leak(Record):
+    """Something of one user's that came in another user's stream.
+
+    Attributes:
+        session: Number of the receiver's session within probe and role.
+        receiver: The user who got it.
+        sender: The user whose it was; empty where that user is none of ours.
+        what: The mark or the id that came.
+    """
+
+    role: Role
+    probe: str
+    session: int
+    receiver: str
+    sender: str
+    what: str
+
+
+class EventLatency(Record):
+    """How long one kind of event took on one revision, from the event before it, over all whole answers."""
+
+    role: Role
+    event: str
+    samples: int
+    median_s: float
+    p95_s: float
+    max_s: float
 
 
 class ProbesEvidence(StepEvidence):
     """The functional probes on both revisions; all sessions are in `probes_sessions.parquet`.
 
     Attributes:
+        clauses: Every promise about sessions and tokens that was put to the test.
+        leaks: What came in other users' streams, at most 40 a role.
+        event_latencies: One row for each role and event.
         bad_sessions: Sessions with anything wrong, at most 40 a role, events included.
         example: One good session of the candidate (else the first one), for the event waterfall.
     """
@@ -220,12 +277,16 @@ class ProbesEvidence(StepEvidence):
     polls: tuple[HealthPoll, ...] = ()
     bad_sessions: tuple[Session, ...] = ()
     example: Session | None = None
+    clauses: tuple[ClauseSeen, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    event_latencies: tuple[EventLatency, ...] = ()
 
 
 class MetricsEvidence(StepEvidence):
     """Load on both revisions and the cloud's own series; rows in `load_sessions.parquet`, `series.parquet`.
 
     Attributes:
+        leaks: What came in other users' streams under load, at most 40 a role.
         valid: False where the client's own lag spoiled the latencies.
         sessions: Sessions per role.
         latencies: Per role, how long answered sessions took from their intended start to the final event,
@@ -235,6 +296,7 @@ class MetricsEvidence(StepEvidence):
     valid: bool = True
     sessions: dict[Role, int] = {}
     latencies: dict[Role, str] = {}
+    leaks: tuple[Leak, ...] = ()
 
 
 class RollbackEvidence(StepEvidence):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from runbook_lib.errors import AgentError, ProtocolViolation, TurnTimeout
 from runbook_lib.evidence import Role, Session
-from runbook_lib.ports import Answer
+from runbook_lib.ports import Answer, ChatSession
 
 _MARK = re.compile(r"\b(?:candidate|baseline)-[a-z]+(?:-[a-z]+)*-u(\d{1,9})t\d+\b")
 _MOST_FOREIGN_MARKS = 20
+WRONG_AGENT = "the agent that answered was"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +51,20 @@ class Attempt:
         status = "connect_timeout" if isinstance(error, TurnTimeout) else "handshake_rejected"
         return self._session(status=status, detail=str(error))
 
-    def ended(self, answer: Answer, *, session_id: str, connect_s: float, detail: str = "") -> Session:
+    def ended(self, answer: Answer, *, chat: ChatSession, connect_s: float, detail: str = "") -> Session:
         """Return the record of a session that was opened; `detail` is trouble outside of the answer."""
         return self._session(
             status=answer.status,
             connect_s=connect_s,
             answer_s=answer.answer_s,
-            session_id=session_id,
+            session_id=chat.session_id,
+            user_id=chat.user_id,
+            revision=chat.revision,
             foreign_marks=self.foreign_marks(answer.text),
+            foreign_ids=answer.foreign_ids,
             violations=answer.violations,
             events=answer.events,
-            detail=answer.detail or self._echo_missing(answer) or detail,
+            detail=answer.detail or self._echo_missing(answer) or self._wrong_agent(answer) or detail,
         )
 
     def foreign_marks(self, text: str) -> tuple[str, ...]:
@@ -77,6 +81,10 @@ class Attempt:
             found[0] != self.mark for found in _MARK.finditer(answer.text)
         )
         return f"the answer does not hold its own mark {self.mark}" if lost else ""
+
+    def _wrong_agent(self, answer: Answer) -> str:
+        wrong = answer.agent and answer.agent != self.agent
+        return f"{WRONG_AGENT} {answer.agent}, not {self.agent}" if wrong else ""
 
     def _session(self, **outcome: object) -> Session:
         fields: dict[str, object] = {

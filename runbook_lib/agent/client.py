@@ -22,7 +22,8 @@ from runbook_lib.dotted import at_path
 from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
 from runbook_lib.evidence import Session
 from runbook_lib.load_figures import LoadWatch
-from runbook_lib.plan import Auth, Probes
+from runbook_lib.plan import Probes
+from runbook_lib.plan_probes import Auth
 from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
 from runbook_lib.redact import redact, secrets_of
 
@@ -142,8 +143,12 @@ class AgentClient:
     def _call(self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]) -> Call:
         url = _url(base_url, offer.path).replace("http", "ws", 1)
         fill = partial(filled, token=token, token_base64url=_base64url(token))
+        offered, planned = (
+            tuple(map(fill, offer.subprotocols)),
+            offer.subprotocols == self._offer.subprotocols,
+        )
         return Call(
-            url=url, path=self._probes.protocol.path, subprotocols=tuple(map(fill, offer.subprotocols)),
+            url=url, selected=offered[0] if offered and planned else "", path=self._probes.protocol.path, subprotocols=offered,
             headers=fill(dict(offer.headers)), user_agent=self._user_agent,
             greeting=self._probes.protocol.greeting, answer_timeout_s=self._probes.answer_timeout_s,
             tls=self._http.tls if url.startswith("wss") else None,

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from runbook_lib.dotted import at_path
-from runbook_lib.plan import Protocol
+from runbook_lib.plan_probes import Protocol
 
 Body = dict[str, Any]
 Read = Callable[[Body], object]
@@ -51,11 +51,6 @@ class Contract:
         """The events by name, in their order."""
         entries = (_expected(place, entry) for place, entry in enumerate(self.protocol.events))
         return {entry.name: entry for entry in entries}
-
-    @cached_property
-    def required(self) -> tuple[str, ...]:
-        """The events that every whole answer has."""
-        return tuple(each.name for each in self.expected.values() if each.required)
 
     @cached_property
     def final(self) -> str:

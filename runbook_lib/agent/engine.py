@@ -33,7 +33,8 @@ class Call:
     Attributes:
         url: Where, `ws://…` or `wss://…`.
         path: What it is called in errors.
-        subprotocols: Offered; the first one has to be selected.
+        subprotocols: Offered.
+        selected: The one of them that has to be selected; empty where any or none may be.
         greeting: Type of the frame that the server sends first; None for none.
         tls: The certificates to trust; None for `ws://`.
         conversation: Takes the frames.
@@ -43,6 +44,7 @@ class Call:
     url: str
     path: str
     subprotocols: tuple[str, ...] = field(repr=False)
+    selected: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     user_agent: str
     greeting: str | None
@@ -57,8 +59,8 @@ class Call:
         Raises:
             HandshakeRejected: If it did.
         """
-        if self.subprotocols and selected != self.subprotocols[0]:
-            raise self.broken(f"did not select the subprotocol {self.subprotocols[0]}")
+        if self.selected and selected != self.selected:
+            raise self.broken(f"did not select the subprotocol {self.selected}")
 
     def lost(self, closed: ConnectionClosed) -> HandshakeRejected:
         """Return the error of a session that ended before its greeting."""

@@ -71,7 +71,9 @@ class Turn:
         """Return a sentence for each event that did not come; none where the rest was not to be expected."""
         if self.status in ("agent_error", "protocol_violation"):
             return []
-        return [f"{name} is missing" for name in self._contract.required if name not in self._seen]
+        return [
+            f"{name} is missing" for name in self._contract.protocol.required_events if name not in self._seen
+        ]
 
     def expected_next(self) -> tuple[str, ...]:
         """Return what may come next; nothing after the end."""

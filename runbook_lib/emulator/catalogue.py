@@ -30,6 +30,13 @@ SAMPLE_VARIANTS = frozenset(
         "memory-leak",
         "session-leak",
         "slow-start",
+        "weak-auth",
+        "session-confusion",
+        "event-faults",
+        "factory-faults",
+        "wrong-revision",
+        "rare-leak",
+        "drop-leak",
     ]
 )
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]

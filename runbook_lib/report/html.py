@@ -100,7 +100,7 @@ def inert_json(drawn: Sequence[Chart]) -> Markup:
 
 def _waterfall(record: RunRecord) -> Chart:
     example = record.probes.example if record.probes else None
-    expected = record.plan.probes.protocol.events
+    expected = record.plan.probes.protocol.required_events
     return Chart(
         id="waterfall", title="Events of one answer", figure=charts.event_waterfall(example, expected),
         reading="Each bar is the wait for one event after the one before it, the first after the message.",

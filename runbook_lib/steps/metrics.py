@@ -11,6 +11,7 @@ import pandas as pd
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import (
     DeployEvidence,
+    Leak,
     Measurement,
     MetricsEvidence,
     RevisionState,
@@ -24,6 +25,7 @@ from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.ports import MetricType, Ports
 from runbook_lib.starts import Starts
+from runbook_lib.steps.isolation import leaks, sentence
 from runbook_lib.steps.loading import Enough, Loaded, Show, load
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.pairing import session_value
@@ -32,6 +34,7 @@ from runbook_lib.steps.watching import watch_memory
 
 _LOAD = ("evidence/metrics.json", "evidence/load_sessions.parquet")
 _SERIES = ("evidence/metrics.json", "evidence/series.parquet")
+_LEAKS_KEPT = 40
 _SERIES_COLUMNS = ["time", "role", "metric", "value", "count", "label", "unit"]
 
 
@@ -94,15 +97,16 @@ def measure(
     ports.clock.sleep(max(plan.metrics.idle_s, plan.metrics.settle_s) if urls else 0)
     window = Window(start=start, end=ports.clock.now())
     series = _series(deployed, window, ports)
-    valid = _valid(loaded.sessions)
+    valid, leaked = _valid(loaded.sessions), leaks(loaded.sessions)
     evidence = MetricsEvidence(
         window=window,
         notes=() if valid else ("the client itself lagged under load: the times are rather too long",),
-        measurements=_measurements(plan, deployed, loaded, series, window),
+        measurements=_measurements(plan, deployed, loaded, leaked, series, window),
         valid=valid,
         sessions={
             role: sum(session.role == role for session in loaded.sessions) for role in _states(deployed)
         },
+        leaks=tuple(each for role in _states(deployed) for each in _of_role(role, leaked)[:_LEAKS_KEPT]),
         latencies={role: tally.total for role, tally in loaded.tallies.items()},
     )
     return MetricsObservation(
@@ -162,7 +166,12 @@ def _one_series(wanted: _Wanted, window: Window, deployed: DeployEvidence, ports
 
 
 def _measurements(
-    plan: Plan, deployed: DeployEvidence, loaded: Loaded, series: pd.DataFrame, window: Window
+    plan: Plan,
+    deployed: DeployEvidence,
+    loaded: Loaded,
+    leaked: Sequence[Leak],
+    series: pd.DataFrame,
+    window: Window,
 ) -> tuple[Measurement, ...]:
     found: list[Measurement] = []
     for role, state in _states(deployed).items():
@@ -181,9 +190,13 @@ def _measurements(
             _error_ratio(role, window, mine),
             _memory_growth(role, loaded.window, window, mine),
             _startup(role, state, window, mine),
-            *_by_session(plan, role, loaded.window, sessions),
+            *_by_session(plan, role, loaded.window, sessions, _of_role(role, leaked)),
         ]
     return tuple(found)
+
+
+def _of_role(role: Role, leaked: Sequence[Leak]) -> list[Leak]:
+    return [leak for leak in leaked if leak.role == role]
 
 
 def _connected(sessions: Sequence[Session]) -> list[Session]:
@@ -240,19 +253,17 @@ def _failures(role: Role, window: Window, sessions: Sequence[Session], due: int)
     )
 
 
-def _by_session(plan: Plan, role: Role, window: Window, sessions: Sequence[Session]) -> Iterator[Measurement]:
+def _by_session(
+    plan: Plan, role: Role, window: Window, sessions: Sequence[Session], leaked: Sequence[Leak]
+) -> Iterator[Measurement]:
     """Yield what the paired criteria compare, as one figure for each revision: a share, or a median."""
     for metric in dict.fromkeys(criterion.metric for criterion in plan.criteria if criterion.paired):
         values = pd.Series([session_value(metric, session) for session in sessions], dtype=float)
         middle = values.median() if describe(metric).paired == "latency" else values.mean()
         known = len(values) > 0 and math.isfinite(middle)
-        note = (
-            ""
-            if known
-            else "more than half of the sessions gave no value"
-            if len(values)
-            else "no session was made"
-        )
+        note = sentence(leaked[0]) if metric == "pairs.leaks" and leaked else ""
+        if not known:
+            note = "more than half of the sessions gave no value" if len(values) else "no session was made"
         yield measurement(
             metric, role, window, float(middle) if known else None, int(values.count()) if known else 0,
             note=note, evidence=(*_LOAD, "evidence/pairs.json"),

@@ -76,9 +76,10 @@ def _violated(session: Session) -> float:
 
 
 def _leaked(session: Session) -> float | None:
-    """Return whether another user's mark came; a session that heard nothing shows nothing."""
+    """Return whether something of another user's came; a session that heard nothing shows nothing."""
+    foreign = bool(session.foreign_marks or session.foreign_ids)
     heard = session.status == "answered" or bool(session.events)
-    return float(bool(session.foreign_marks)) if heard or session.foreign_marks else None
+    return float(foreign) if heard or foreign else None
 
 
 def _connect_s(session: Session) -> float:

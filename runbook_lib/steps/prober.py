@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from runbook_lib.dotted import at_path
 from runbook_lib.errors import AgentError
 from runbook_lib.evidence import HealthPoll, Role, Session
-from runbook_lib.plan import Health, Probes
-from runbook_lib.ports import ChatSession, HttpReply, Ports
+from runbook_lib.plan import Probes
+from runbook_lib.plan_probes import Health
+from runbook_lib.ports import LISTEN_S, ChatSession, HttpReply, Ports
 from runbook_lib.sessions import Attempt, user_number
+from runbook_lib.steps.clauses import Ground, Tried, try_clauses
+from runbook_lib.steps.gauge import count_sessions
 
 _POLL_SPACING_S = 0.2
+_LONGEST_NAME = 100
 _STARTS_AT_ONCE = 3
+_LISTEN_AT_LAST_S = 0.3
+_DRAIN_S, _DRAIN_SPACING_S = 3.0, 0.1
 _TIMEOUTS = ("connect_timeout", "answer_timeout")
 _GOES_ON_AFTER = ("answered", "agent_error")
 
@@ -27,6 +33,11 @@ class Seen:
     Attributes:
         users: Sessions of the concurrent users, one record for each message.
         starts: Sessions that each started one agent.
+        tried: Clauses about sessions and tokens.
+        open_before: Open sessions that the service counted before the probes; None where it gave no count.
+        open_after: The same after all of them had ended, and some time to notice it.
+        revision: Name of the revision that should answer; empty where it is not known.
+        logged: Requests to its URL in its own request log; None unless nothing else told who answered.
         absent: Why the revision was not probed; empty where it was.
     """
 
@@ -35,12 +46,18 @@ class Seen:
     golden_path: tuple[Session, ...] = ()
     users: tuple[Session, ...] = ()
     starts: tuple[Session, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    open_before: int | None = None
+    open_after: int | None = None
+    revision: str = ""
+    logged: int | None = None
     absent: str = ""
 
     @property
     def sessions(self) -> tuple[Session, ...]:
         """All sessions, probe by probe."""
-        return (*self.golden_path, *self.users, *self.starts)
+        of_clauses = (session for clause in self.tried for session in clause.sessions)
+        return (*self.golden_path, *self.users, *self.starts, *of_clauses)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,29 +68,43 @@ class _Open:
     chat: ChatSession
     connect_s: float
 
-    async def say(self, attempt: Attempt) -> Session:
-        answer = await self.chat.chat(attempt.mark, attempt.agent)
-        return attempt.ended(answer, session_id=self.chat.session_id, connect_s=self.connect_s)
+    async def say(self, attempt: Attempt, listen_s: float = LISTEN_S) -> Session:
+        answer = await self.chat.chat(attempt.mark, attempt.agent, listen_s)
+        return attempt.ended(answer, chat=self.chat, connect_s=self.connect_s)
 
 
 class Prober:
     """Probes one revision.
 
     The golden path comes first and alone: a defect that needs several users must not show in it. The agent
-    starts run beside the concurrent users once those are connected, so that their handshakes do not mix. A
-    probe that met a time-out starts nothing more: a service that hangs costs one time limit for each probe,
-    not one for each session.
+    starts and the clauses run beside the concurrent users once those are connected, so that their handshakes
+    do not mix. A probe that met a time-out starts nothing more: a service that hangs costs one time limit for
+    each probe, not one for each session.
     """
 
-    def __init__(self, role: Role, url: str, probes: Probes, ports: Ports) -> None:
+    def __init__(self, role: Role, url: str, probes: Probes, ports: Ports, revision: str = "") -> None:
         self._role, self._url, self._probes, self._ports = role, url, probes, ports
+        self._revision = revision
         self._start_s = ports.clock.monotonic_s()
         self._users_connected = asyncio.Event()
 
     async def run(self) -> Seen:
         """Make all polls and sessions."""
-        polls, sessions = await asyncio.gather(self._all_polls(), self._all_sessions())
-        return dataclasses.replace(sessions, polls=polls)
+        before = await count_sessions(self._probes, self._url, self._ports)
+        polls, seen = await asyncio.gather(self._all_polls(), self._all_sessions())
+        after = await self._drained(before)
+        return dataclasses.replace(
+            seen, polls=polls, open_before=before, open_after=after, revision=self._revision
+        )
+
+    async def _drained(self, before: int | None) -> int | None:
+        """Return how many sessions stay open, as soon as there are no more than before."""
+        deadline_s = self._now() + _DRAIN_S
+        while True:
+            after = await count_sessions(self._probes, self._url, self._ports)
+            if before is None or after is None or after <= before or self._now() > deadline_s:
+                return after
+            await asyncio.sleep(_DRAIN_SPACING_S)
 
     async def _all_polls(self) -> tuple[HealthPoll, ...]:
         polls = (self._poll(number * _POLL_SPACING_S) for number in range(self._probes.health.polls))
@@ -87,8 +118,24 @@ class Prober:
 
     async def _all_sessions(self) -> Seen:
         golden_path = await self._golden_path()
-        users, starts = await asyncio.gather(self._concurrent_users(), self._agent_starts())
-        return Seen(role=self._role, golden_path=golden_path, users=users, starts=starts)
+        users, starts, tried = await asyncio.gather(
+            self._concurrent_users(), self._agent_starts(), self._clauses()
+        )
+        return Seen(role=self._role, golden_path=golden_path, users=users, starts=starts, tried=tried)
+
+    async def _clauses(self) -> tuple[Tried, ...]:
+        await self._users_connected.wait()
+        auth = self._probes.auth
+        environment = self._ports.commands.environment if auth.expired_token_env else {}
+        ground = Ground(
+            role=self._role, url=self._url, probes=self._probes, agents=self._ports.agents,
+            expired_token=environment.get(auth.expired_token_env or "", ""),
+        )  # fmt: skip
+        return await try_clauses(ground, self._users_of_probes())
+
+    def _users_of_probes(self) -> int:
+        starts = self._probes.starts_per_agent * len(self._probes.agents)
+        return self._probes.golden_path_sessions + self._probes.concurrent_users + starts
 
     async def _golden_path(self) -> tuple[Session, ...]:
         made: list[Session] = []
@@ -99,9 +146,23 @@ class Prober:
     async def _agent_starts(self) -> tuple[Session, ...]:
         await self._users_connected.wait()
         made: list[Session] = []
-        attempts = self._starts()
-        await asyncio.gather(*(self._one_by_one(attempts, made) for _ in range(_STARTS_AT_ONCE)))
+        attempts = list(self._starts())
+        first = self._probes.starts_per_agent // 2 * len(self._probes.agents)
+        few = iter(attempts[:first])
+        await asyncio.gather(*(self._one_by_one(few, made) for _ in range(_STARTS_AT_ONCE)))
+        if not _timed_out(made):
+            made += await self._all_at_once(attempts[first:])
         return tuple(sorted(made, key=lambda session: session.number))
+
+    async def _all_at_once(self, attempts: list[Attempt]) -> list[Session]:
+        """Send one message of each at the same moment, so that all agents are started together."""
+        results = await asyncio.gather(*map(self._open, attempts))
+        opened = [each for each in results if isinstance(each, _Open)]
+        try:
+            said = await asyncio.gather(*(each.say(each.attempt) for each in opened))
+        finally:
+            await asyncio.gather(*(each.chat.close() for each in opened))
+        return [*(each for each in results if isinstance(each, Session)), *said]
 
     def _starts(self) -> Iterator[Attempt]:
         # Every kind in each round, so that a probe that stops early has seen something of all; each round in
@@ -129,7 +190,10 @@ class Prober:
         """Send one message of each user at the same time, for every round."""
         made: list[Session] = []
         for turn in range(self._probes.rounds):
-            said = await asyncio.gather(*(each.say(_in_turn(each.attempt, turn)) for each in opened))
+            listen_s = _LISTEN_AT_LAST_S if turn == self._probes.rounds - 1 else LISTEN_S
+            said = await asyncio.gather(
+                *(each.say(_in_turn(each.attempt, turn), listen_s) for each in opened)
+            )
             made += said
             if _timed_out(made):
                 break
@@ -184,7 +248,11 @@ def health_poll(role: Role, at_s: float, reply: HttpReply, health: Health) -> He
     failing = tuple(name for name, state in named.items() if at_path(state, "status") not in health.healthy)
     silent = health.components_field and not named  # a plan may say that there are none
     detail = reply.detail or (f"the answer names no {health.components_field}" if silent else "")
-    return HealthPoll(role=role, at_s=at_s, status=reply.status, failing=failing, detail=detail)
+    told = at_path(reply.json, health.revision_field) if health.revision_field else None
+    return HealthPoll(
+        role=role, at_s=at_s, status=reply.status, failing=failing, detail=detail,
+        revision=told[:_LONGEST_NAME] if isinstance(told, str) else "",
+    )  # fmt: skip
 
 
 def _in_turn(attempt: Attempt, turn: int) -> Attempt:

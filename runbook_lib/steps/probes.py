@@ -1,17 +1,21 @@
-"""Probe candidate and baseline with users of our own: health, golden path, concurrent users, agent starts."""
+"""Probe candidate and baseline with users of our own: health, golden path, isolation, factory, clauses."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 from runbook_lib.evidence import DeployEvidence, ProbesEvidence, Role, Session, Window
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
+from runbook_lib.steps.event_latency import event_latencies
+from runbook_lib.steps.isolation import leaks
 from runbook_lib.steps.prober import Prober, Seen
 from runbook_lib.steps.probes_measure import bad_sessions, measure
+from runbook_lib.steps.revision_log import leaves_it_open, logged_requests
 from runbook_lib.steps.waiting import run_to_end
 
-_BAD_SESSIONS_KEPT = 40
+_KEPT = 40  # of each kind and role
 
 
 def observe_probes(
@@ -33,17 +37,27 @@ async def probe(
         measurements=tuple(each for seen in both for each in measure(plan.probes, seen, window)),
         notes=tuple(seen.absent for seen in both if seen.absent),
         polls=tuple(poll for seen in both for poll in seen.polls),
-        bad_sessions=tuple(bad for seen in both for bad in bad_sessions(seen)[:_BAD_SESSIONS_KEPT]),
+        bad_sessions=tuple(bad for seen in both for bad in bad_sessions(seen)[:_KEPT]),
         example=_example(both[0]),
+        clauses=tuple(clause.seen for seen in both for clause in seen.tried),
+        leaks=tuple(leak for seen in both for leak in leaks(seen.sessions)[:_KEPT]),
+        event_latencies=tuple(row for seen in both for row in event_latencies(seen.sessions)),
     )
     return evidence, tuple(session for seen in both for session in seen.sessions)
 
 
 async def _look(role: Role, plan: Plan, deploy: DeployEvidence, ports: Ports) -> Seen:
     url = deploy.candidate_url if role == "candidate" else deploy.baseline_url
+    state = deploy.candidate if role == "candidate" else deploy.baseline
     if not url:
         return Seen(role=role, absent=_why_absent(role, deploy))
-    return await Prober(role, url, plan.probes, ports).run()
+    started, name = ports.clock.now(), state.name if state else ""
+    seen = await Prober(role, url, plan.probes, ports, name).run()
+    if not name or not leaves_it_open(seen):
+        return seen
+    window = Window(start=started, end=ports.clock.now())
+    logged = await asyncio.to_thread(logged_requests, plan, url, name, window, ports)
+    return dataclasses.replace(seen, logged=logged)
 
 
 def _why_absent(role: Role, deploy: DeployEvidence) -> str:

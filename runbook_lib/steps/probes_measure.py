@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import partial
 
-from runbook_lib.evidence import HealthPoll, Measurement, Session, Window
+from runbook_lib.evidence import HealthPoll, Leak, Measurement, Session, Window
 from runbook_lib.plan import Probes
+from runbook_lib.sessions import WRONG_AGENT
+from runbook_lib.steps.counting import Count, clauses, left_open, name_of, strangers
+from runbook_lib.steps.isolation import leaks, sentence
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.prober import Seen
 
 _EVIDENCE = ("evidence/probes.json", "evidence/probes_sessions.parquet")
-_NEVER_SENT = ("login_failed", "handshake_rejected", "connect_timeout")
 _LONGEST_NOTE = 240
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Count:
-    """One metric, counted: a sentence for each bad observation; the rest as in `Measurement`.
-
-    `why_none` says why there is no value, unless something bad was seen all the same.
-    """
-
-    bad: tuple[str, ...]
-    samples: int
-    failed: int = 0
-    missing: int = 0
-    why_none: str = ""
 
 
 def measure(probes: Probes, seen: Seen, window: Window) -> tuple[Measurement, ...]:
     """Return one measurement for each metric of this step, on the revision that was `seen`."""
-    counters: dict[str, Callable[[Probes, Seen], _Count]] = {
+    counters: dict[str, Callable[[Probes, Seen], Count]] = {
         "health.failing_polls": _health,
         "golden_path.failures": _golden_path,
         "session.conflicts": _conflicts,
+        "session.breaches": partial(clauses, "session.breaches"),
+        "auth.breaches": partial(clauses, "auth.breaches"),
+        "revision.strangers": strangers,
+        "sessions.left_by_probes": left_open,
         "factory.failures": _factory,
         "events.violations": _events,
         "isolation.leaks": _isolation,
@@ -73,7 +65,7 @@ def _cut_off(sessions: list[Session]) -> dict[str, str]:
     return {each.user: f"{each.user} was cut off while others went on: {each.detail}" for each in closed}
 
 
-def _measurement(name: str, count: _Count, seen: Seen, window: Window) -> Measurement:
+def _measurement(name: str, count: Count, seen: Seen, window: Window) -> Measurement:
     has_value = bool(count.bad) or not count.why_none
     note = count.bad[0] if count.bad else seen.absent or count.why_none
     return measurement(
@@ -82,35 +74,35 @@ def _measurement(name: str, count: _Count, seen: Seen, window: Window) -> Measur
     )  # fmt: skip
 
 
-def _health(probes: Probes, seen: Seen) -> _Count:
+def _health(probes: Probes, seen: Seen) -> Count:
     bad = [each for each in seen.polls if each.status != 200 or each.failing or each.detail]
-    return _Count(
+    return Count(
         bad=tuple(map(_poll_sentence, bad)),
         samples=len(seen.polls),
         missing=probes.health.polls - len(seen.polls),
     )
 
 
-def _golden_path(probes: Probes, seen: Seen) -> _Count:
+def _golden_path(probes: Probes, seen: Seen) -> Count:
     bad = [each for each in seen.golden_path if each.status != "answered" or each.detail]
     missing = probes.golden_path_sessions - len(seen.golden_path)
-    return _Count(bad=tuple(map(_sentence, bad)), samples=len(seen.golden_path), missing=missing)
+    return Count(bad=tuple(map(_sentence, bad)), samples=len(seen.golden_path), missing=missing)
 
 
-def _conflicts(probes: Probes, seen: Seen) -> _Count:
+def _conflicts(probes: Probes, seen: Seen) -> Count:
     connected = {each.user for each in seen.users if each.connect_s is not None}
     known = {each.user for each in seen.users if each.user in connected and each.session_id}
     due = probes.concurrent_users
     failed = len({each.user for each in seen.users} - connected)
     why = "" if len(known) > 1 else _first_trouble(seen.users, "fewer than two users had a session id")
     bad = tuple(conflicts(seen.users).values())
-    return _Count(bad=bad, samples=len(known), failed=failed, missing=due - failed - len(known), why_none=why)
+    return Count(bad=bad, samples=len(known), failed=failed, missing=due - failed - len(known), why_none=why)
 
 
-def _factory(probes: Probes, seen: Seen) -> _Count:
-    sent = [each for each in seen.starts if each.status not in _NEVER_SENT]
-    bad = [each for each in sent if each.status != "answered"]
-    return _Count(
+def _factory(probes: Probes, seen: Seen) -> Count:
+    sent = [each for each in seen.starts if each.connect_s is not None]
+    bad = [each for each in sent if each.status != "answered" or each.detail.startswith(WRONG_AGENT)]
+    return Count(
         bad=tuple(map(_sentence, bad)),
         samples=len(sent),
         failed=len(seen.starts) - len(sent),
@@ -119,27 +111,30 @@ def _factory(probes: Probes, seen: Seen) -> _Count:
     )
 
 
-def _events(probes: Probes, seen: Seen) -> _Count:
+def _events(probes: Probes, seen: Seen) -> Count:
     answers = [each for each in seen.sessions if _shows_events(each)]
     bad = [each for each in answers if each.violations]
     due = probes.golden_path_sessions + probes.concurrent_users * probes.rounds
     due += probes.starts_per_agent * len(probes.agents)
-    return _Count(
-        bad=tuple(f"{_name(each)}: {each.violations[0]}" for each in bad),
+    made = len(seen.golden_path) + len(seen.users) + len(seen.starts)
+    return Count(
+        bad=tuple(f"{name_of(each)}: {each.violations[0]}" for each in bad),
         samples=len(answers),
-        missing=max(0, due - len(seen.sessions)),
+        missing=max(0, due - made),
         why_none="" if answers else _first_trouble(seen.sessions, "no answer came"),
     )
 
 
-def _isolation(probes: Probes, seen: Seen) -> _Count:
+def _isolation(probes: Probes, seen: Seen) -> Count:
     heard = {each.user for each in seen.users if each.events or each.status == "answered"}
-    leaks = {each.user: each for each in reversed(seen.users) if each.foreign_marks}
     unheard = {each.user for each in seen.users} - heard
-    return _Count(
-        bad=tuple(f"{_name(each)} received {each.foreign_marks[0]}" for each in reversed(leaks.values())),
-        samples=len(heard | leaks.keys()),
-        failed=len(unheard - leaks.keys()),
+    first: dict[str, Leak] = {}
+    for leak in leaks(seen.sessions):
+        first.setdefault(leak.receiver, leak)
+    return Count(
+        bad=tuple(map(sentence, first.values())),
+        samples=len(heard | first.keys()),
+        failed=len(unheard - first.keys()),
         missing=probes.concurrent_users - len(heard | unheard),
         why_none="" if len(heard) > 1 else _first_trouble(seen.users, "fewer than two users were answered"),
     )
@@ -151,7 +146,7 @@ def _shows_events(session: Session) -> bool:
 
 
 def _is_bad(session: Session) -> bool:
-    faults = session.violations or session.foreign_marks or session.detail
+    faults = session.violations or session.foreign_marks or session.foreign_ids or session.detail
     return session.status != "answered" or bool(faults)
 
 
@@ -159,13 +154,9 @@ def _first_trouble(sessions: Iterable[Session], otherwise: str) -> str:
     return next((_sentence(each) for each in sessions if _is_bad(each)), otherwise)
 
 
-def _name(session: Session) -> str:
-    return f"{session.probe} session {session.number} ({session.agent})"
-
-
 def _sentence(session: Session) -> str:
     reason = session.detail or next(iter(session.violations), "")
-    return f"{_name(session)}: {session.status.replace('_', ' ')}{': ' if reason else ''}{reason}"
+    return f"{name_of(session)}: {session.status.replace('_', ' ')}{': ' if reason else ''}{reason}"
 
 
 def _poll_sentence(poll: HealthPoll) -> str:

@@ -73,4 +73,4 @@ async def _session(url: str, attempt: Attempt, ports: Ports) -> Session:
         answer = await chat.chat(attempt.mark, attempt.agent)
     finally:
         await chat.close()
-    return attempt.ended(answer, session_id=chat.session_id, connect_s=connect_s)
+    return attempt.ended(answer, chat=chat, connect_s=connect_s)

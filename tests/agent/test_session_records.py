@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from runbook_lib.dotted import at_path
-from runbook_lib.errors import HandshakeRejected, TurnTimeout
+from runbook_lib.errors import HandshakeRejected, ProtocolViolation, TurnTimeout
 from runbook_lib.ports import Answer
 from runbook_lib.sessions import Attempt, user_number
 
 ATTEMPT = Attempt(
     probe="load", role="candidate", number=8, user_number=17, user="probe-17@example.test", agent="triage"
 )
+
+
+class _Chat:
+    """What a record asks of an open session."""
+
+    session_id, user_id, revision = "s", "u", "r-1"
+
+
+CHAT: Any = _Chat()
 
 
 def answered(text: str) -> Answer:
@@ -39,12 +51,30 @@ def test_a_mark_is_not_found_inside_a_longer_one_or_a_revision_name() -> None:
 
 
 def test_an_answer_without_its_own_mark_says_so() -> None:
-    good = ATTEMPT.ended(answered("you said candidate-load-u17t1"), session_id="s", connect_s=0.1)
-    bad = ATTEMPT.ended(answered("you said candidate-load-u17t11"), session_id="s", connect_s=0.1)
+    good = ATTEMPT.ended(answered("you said candidate-load-u17t1"), chat=CHAT, connect_s=0.1)
+    bad = ATTEMPT.ended(answered("you said candidate-load-u17t11"), chat=CHAT, connect_s=0.1)
     assert (good.status, good.detail) == ("answered", "")
     assert (bad.status, bad.detail) == (
         "answered", "the answer does not hold its own mark candidate-load-u17t1",
     )  # fmt: skip
+
+
+def test_a_record_tells_user_session_and_revision_and_what_was_foreign() -> None:
+    answer = dataclasses.replace(answered(ATTEMPT.mark), foreign_ids=("u2",))
+    made = ATTEMPT.ended(answer, chat=CHAT, connect_s=0.1)
+    assert (made.session_id, made.user_id, made.revision, made.foreign_ids) == ("s", "u", "r-1", ("u2",))
+
+
+def test_an_answer_of_another_kind_of_agent_says_so() -> None:
+    answer = dataclasses.replace(answered(ATTEMPT.mark), agent="data")
+    made = ATTEMPT.ended(answer, chat=CHAT, connect_s=0.1)
+    assert (made.status, made.detail) == ("answered", "the agent that answered was data, not triage")
+
+
+def test_a_session_that_did_not_begin_with_the_greeting_broke_the_protocol() -> None:
+    made = ATTEMPT.not_connected(ProtocolViolation("/ws", "began with error instead of connection_ready"))
+    assert (made.status, made.connect_s) == ("protocol_violation", None)
+    assert made.violations == ("/ws began with error instead of connection_ready",)
 
 
 def test_a_session_that_never_opened_has_no_connection_time() -> None:

@@ -9,7 +9,7 @@ import pytest
 from whole_run import ROOT
 
 from runbook_lib.clock import SystemClock
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan_file import dump_plan, load_plan
 from runbook_lib.rehearsal import FILE, SelfTested, Tried
 from runbook_lib.run import Run, open_run
 from runbook_lib.run_folder import RunFolder
@@ -28,7 +28,16 @@ criteria:
   - {{id: answer-time, at_most: 2.5}}
   - {{id: startup-time, at_most: 5}}
 """
-DEFECTS = load_plan(PLAN).selftest.defects
+# Left to `runbook selftest`: tests/steps/test_clauses.py checks them fault by fault, in seconds.
+BY_FAULT = {
+    "sample-agent:wrong-revision", "sample-agent:weak-auth", "sample-agent:session-confusion",
+    "sample-agent:event-faults", "sample-agent:factory-faults", "sample-agent:rare-leak",
+    "sample-agent:drop-leak",
+}  # fmt: skip
+SELFTEST = load_plan(PLAN).selftest
+DEFECTS = {image: name for image, name in SELFTEST.defects.items() if image not in BY_FAULT}
+# What a defect cannot help breaking beside its own criterion.
+ALSO = {"sample-agent:session-leak": {"dropped-sessions"}}
 HEALTHY = "sample-agent:healthy"
 # The others cannot help breaking more: nothing answers, or nothing is there at all.
 ALONE = DEFECTS.keys() - {"sample-agent:crash-loop", "sample-agent:no-answer"}
@@ -48,6 +57,9 @@ def tested(
     """One rehearsal; its runs mostly wait, so a few are under way at once, each on a service of its own."""
     plan = tmp_path_factory.mktemp("plan") / "quick.yaml"
     plan.write_text(QUICK, encoding="utf-8")
+    fewer = SELFTEST.model_copy(update={"defects": DEFECTS})
+    quick = load_plan(plan).model_copy(update={"selftest": fewer})
+    plan.write_text(dump_plan(quick, plan.parent), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNBOOK_EMULATOR_DIR", environment["RUNBOOK_EMULATOR_DIR"])
         yield self_test(plan, outputs, SystemClock(), AT_ONCE, watch=lambda _: None)
@@ -79,7 +91,7 @@ def test_a_defect_breaks_nothing_but_its_own_criterion_and_comparisons(
     (tried,) = [each for each in tested.tried if each.image == image]
     plan = run_of(tried, tested, outputs).plan
     comparisons = {criterion.id for criterion in plan.criteria if criterion.paired}
-    assert set(tried.failed) - comparisons == {DEFECTS[image]}
+    assert set(tried.failed) - comparisons - ALSO.get(image, set()) == {DEFECTS[image]}
 
 
 def test_a_healthy_candidate_proceeds_and_takes_all_traffic_once_promoted(

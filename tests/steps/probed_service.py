@@ -19,6 +19,7 @@ from runbook_lib.plan import Candidate, Issue, Plan, Probes, Target
 from runbook_lib.plan_criterion import Criterion
 from runbook_lib.ports import Ports
 
+CANDIDATE, BASELINE = "s-2", "s-1"
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 WINDOW = Window(start=NOW, end=NOW)
@@ -27,9 +28,9 @@ UNREACHED: Any = object()  # the probes reach agents and clock, nothing else
 
 @contextmanager
 def service(variant: str, **environ: str) -> Iterator[str]:
-    """Run one variant for a while, on a port that the system chooses; yields its URL."""
+    """Run one variant for a while, on a port that the system chooses, as the candidate; yields its URL."""
     command = [sys.executable, "-m", "runbook_lib.emulator.sample_service", "--variant", variant]
-    env = {**os.environ, "PORT": "0", **environ}
+    env = {**os.environ, "PORT": "0", "K_REVISION": CANDIDATE, **environ}
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://127.0.0.1:{_port(process)}"
@@ -64,9 +65,10 @@ def plan(**probes: Any) -> Plan:
 
 def deployed(candidate_url: str = "", baseline_url: str = "") -> DeployEvidence:
     """Return what the deploy step left; a revision without URL is not there or not ready."""
-    baseline = RevisionState(name="s-1", image="i", created=NOW, ready=True) if baseline_url else None
+    candidate = RevisionState(name=CANDIDATE, image="i", created=NOW, ready=True) if candidate_url else None
+    baseline = RevisionState(name=BASELINE, image="i", created=NOW, ready=True) if baseline_url else None
     return DeployEvidence(
-        window=WINDOW, service_url="", candidate=None, baseline=baseline,
+        window=WINDOW, service_url="", candidate=candidate, baseline=baseline,
         candidate_url=candidate_url, baseline_url=baseline_url,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from probed_service import deployed, plan, ports, service
+from probed_service import BASELINE, deployed, plan, ports, service
 
 from runbook_lib.evidence import Measurement, ProbesEvidence, Role, Session
 from runbook_lib.plan import Plan
@@ -15,12 +15,14 @@ from runbook_lib.steps.probes import observe_probes
 
 METRICS = {
     "health.failing_polls", "golden_path.failures", "session.conflicts", "factory.failures",
-    "events.violations", "isolation.leaks",
+    "events.violations", "isolation.leaks", "session.breaches", "auth.breaches", "revision.strangers",
+    "sessions.left_by_probes",
 }  # fmt: skip
 FULL_SAMPLES = {
     "health.failing_polls": 3, "golden_path.failures": 2, "session.conflicts": 6, "factory.failures": 9,
-    "events.violations": 23, "isolation.leaks": 6,
+    "events.violations": 29, "isolation.leaks": 6, "session.breaches": 4, "auth.breaches": 7,
 }  # fmt: skip
+DUE = FULL_SAMPLES | {"events.violations": 23, "revision.strangers": 1, "sessions.left_by_probes": 1}
 
 
 def by_metric(evidence: ProbesEvidence, role: Role = "candidate") -> dict[str, Measurement]:
@@ -45,15 +47,15 @@ def not_zero(measured: dict[str, Measurement]) -> set[str]:
 
 def test_a_healthy_service_gives_zeros_with_all_samples_on_both_revisions() -> None:
     of = plan(golden_path_sessions=5, concurrent_users=8, starts_per_agent=6, health={"polls": 10})
-    with service("healthy") as candidate, service("healthy") as baseline:
+    with service("healthy") as candidate, service("healthy", K_REVISION=BASELINE) as baseline:
         evidence, sessions = observe_probes(of, deployed(candidate, baseline), ports(of))
-    samples = (10, 5, 8, 18, 39, 8)
+    samples = (10, 5, 8, 18, 45, 8, 4, 7)
     for role in ("candidate", "baseline"):
         measured = by_metric(evidence, role)
         assert {each.value for each in measured.values()} == {0.0}
         assert {each.failed + each.missing for each in measured.values()} == {0}
         assert tuple(measured[name].samples for name in FULL_SAMPLES) == samples
-    assert len({each.mark for each in sessions}) == len(sessions) == 78
+    assert len({each.mark for each in sessions}) == len(sessions) == 90
     assert evidence.bad_sessions == ()
     assert evidence.example is not None
     assert (evidence.example.status, len(evidence.example.events)) == ("answered", 5)
@@ -79,7 +81,9 @@ def test_each_defect_shows_in_the_metric_that_names_it_and_in_no_other(
         assert measured[name].note
     errors = sum(each.status == "agent_error" for each in sessions)  # the factory's matter, not the events'
     samples = FULL_SAMPLES | {"events.violations": FULL_SAMPLES["events.violations"] - errors}
-    assert {name: each.samples for name, each in measured.items()} == samples
+    if variant == "isolation-leak":  # whoever received something is a sample, also outside of the probe
+        samples["isolation.leaks"] = measured["isolation.leaks"].samples
+    assert {name: measured[name].samples for name in samples} == samples
     assert bool(evidence.bad_sessions) == (variant != "unhealthy")
 
 
@@ -102,7 +106,8 @@ def test_a_service_that_stops_answering_costs_one_time_limit_a_probe_and_the_res
         "golden-path session 0 (triage): answer timeout: the final event did not come within 1 s; "
         "the last event was agent_thinking at 0."
     )
-    assert measured["events.violations"].value == 10
+    assert measured["events.violations"].value == 15
+    assert measured["session.breaches"].value == 4
     assert measured["session.conflicts"].value == measured["isolation.leaks"].value == 0
 
 
@@ -123,11 +128,13 @@ def test_a_handshake_beyond_the_limit_is_a_failed_attempt() -> None:
 
 def test_the_previous_revision_serves_a_quiet_user_and_fails_several() -> None:
     of = plan(concurrent_users=8, starts_per_agent=6)
-    with service("healthy") as candidate, service("previous") as baseline:
+    with service("healthy") as candidate, service("previous", K_REVISION=BASELINE) as baseline:
         evidence, _ = observe_probes(of, deployed(candidate, baseline), ports(of))
     assert not_zero(by_metric(evidence, "candidate")) == set()
     before = by_metric(evidence, "baseline")
-    assert not_zero(before) == {"session.conflicts", "factory.failures", "isolation.leaks"}
+    assert not_zero(before) - {"session.breaches"} == {
+        "session.conflicts", "factory.failures", "isolation.leaks",
+    }  # fmt: skip
     assert before["session.conflicts"].failed >= 1
     assert {each.role for each in evidence.bad_sessions} == {"baseline"}
 
@@ -140,7 +147,7 @@ def test_a_revision_without_url_has_no_values_and_everything_missing() -> None:
     for measured in (candidate, baseline):
         assert set(measured) == METRICS
         assert {(each.value, each.samples) for each in measured.values()} == {(None, 0)}
-        assert {name: each.missing for name, each in measured.items()} == FULL_SAMPLES
+        assert {name: each.missing for name, each in measured.items()} == DUE
     assert {each.note for each in candidate.values()} == {
         "the candidate has no URL, since it never became ready; it was not probed"
     }

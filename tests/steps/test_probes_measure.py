@@ -98,7 +98,7 @@ def test_a_user_in_whose_stream_others_appear_is_one_leak_however_often() -> Non
     )
     found = measured("isolation.leaks", users=users)
     assert figures(found) == (1, 3, 0, 0)
-    assert found.note == "isolation session 0 (triage) received m1"
+    assert found.note == "isolation session 0: u0 received m1 of u1"
 
 
 def test_a_user_who_received_nothing_is_no_sample_of_isolation() -> None:

@@ -104,7 +104,7 @@ class _Arriving:
         answer = await chat.chat(attempt.mark, attempt.agent)
         trouble = [await self._get(attempt.role, path, token) for path in self._job.http_paths]
         detail = "; ".join(filter(None, trouble))
-        return attempt.ended(answer, session_id=chat.session_id, connect_s=connect_s, detail=detail)
+        return attempt.ended(answer, chat=chat, connect_s=connect_s, detail=detail)
 
     async def _get(self, role: Role, path: str, token: str) -> str:
         reply = await self._agents.get(self._job.urls[role], path, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ TOOLS: Mapping[str, str] = {
     "data": "query_warehouse",
     "reporting": "render_report",
 }
+
+
+RACING, BUILDING_S = "data", 0.05
 
 
 class AgentStartError(Exception):
@@ -60,6 +64,9 @@ class AgentRegistry:
     def __init__(self, defects: Defects) -> None:
         """Take the defects that concern starting an agent."""
         self._data_fails = EveryNth(defects.data_agent_fails_every)
+        self._faults = defects.faults
+        self._mixed_up = EveryNth(3)
+        self._built_s: dict[str, float] = {}
 
     @property
     def kinds(self) -> list[str]:
@@ -76,4 +83,13 @@ class AgentRegistry:
             raise AgentStartError("unknown_agent", f"no agent kind {kind!r}: use one of {', '.join(TOOLS)}")
         if kind == "data" and self._data_fails.due():
             raise AgentStartError("factory_failure", "agent factory: no execution context bound to this user")
+        if "race" in self._faults and kind == RACING and self._is_being_built(kind):
+            raise AgentStartError("factory_failure", f"agent factory: {kind} is being built for another user")
+        if "wrong-agent" in self._faults and kind == "reporting" and self._mixed_up.due():
+            kind = "triage"
         return Agent(kind=kind, tool=TOOLS[kind], context=context)
+
+    def _is_being_built(self, kind: str) -> bool:
+        """Say whether another one was begun just now, as it is where a factory keeps its state in itself."""
+        before_s, self._built_s[kind] = self._built_s.get(kind, 0.0), time.monotonic()
+        return self._built_s[kind] - before_s < BUILDING_S

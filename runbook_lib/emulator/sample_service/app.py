@@ -21,6 +21,7 @@ def build_app(service: Service) -> web.Application:
     app.add_routes(
         [
             web.post("/auth/login", login),
+            web.post("/auth/logout", logout),
             web.get("/health", health),
             web.get("/api/agents", agents),
             web.get("/api/threads/{thread_id}", thread),
@@ -64,14 +65,36 @@ async def login(request: web.Request) -> web.Response:
     if not isinstance(user, str) or not user:
         raise web.HTTPBadRequest(text='the body must be {"user": "name@domain"}')
     check_login(user, body.get("password"), service.staging_password)
+    lifetime_s = _lifetime_s(body.get("lifetime_s", LIFETIME_S))
+    if "second-login" in service.defects.faults:
+        await _end_earlier_sessions(service, user_id_of(user))
     return web.json_response(
         {
-            "access_token": service.tokens.issue(user),
+            "access_token": service.tokens.issue(user, lifetime_s),
             "token_type": "Bearer",
-            "expires_in": LIFETIME_S,
+            "expires_in": lifetime_s,
             "user_id": user_id_of(user),
         }
     )
+
+
+def _lifetime_s(value: object) -> float:
+    if isinstance(value, int | float) and 0 < value <= LIFETIME_S:
+        return value
+    raise web.HTTPBadRequest(text=f"lifetime_s must be a number of seconds up to {LIFETIME_S}")
+
+
+async def _end_earlier_sessions(service: Service, user_id: str) -> None:
+    sockets = [socket for socket, context in service.sockets.items() if context.user_id == user_id]
+    await asyncio.gather(*(socket.close(code=4409, message=b"logged in elsewhere") for socket in sockets))
+
+
+async def logout(request: web.Request) -> web.Response:
+    """`POST /auth/logout`: end the caller's token."""
+    service, token = request.app[SERVICE], token_in(request.headers)
+    service.tokens.user_id(token)
+    service.tokens.log_out(str(token))
+    return web.Response(status=204)
 
 
 async def health(request: web.Request) -> web.Response:
@@ -86,7 +109,7 @@ async def health(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "status": registry,
-            "revision": service.settings.revision,
+            "revision": service.revision,
             "components": components,
             "sessions": {"active": service.sessions.active},
             "uptime_s": round(service.uptime_s, 3),

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .config import number_from
+from .config import ConfigError, number_from
+
+# Variants of several faults are named after what they break; FAULTS in the environment picks some of them.
+WEAK_AUTH = (
+    "no-credentials", "marker-alone", "token-alone", "garbage-token", "forged-signature", "unsigned-token",
+    "anothers-claims", "expired-token", "logged-out-token",
+)  # fmt: skip
+SESSION_CONFUSION = (
+    "same-user-twice", "second-login", "reconnect", "drop-in-mid-stream", "resume", "resume-of-anothers",
+)  # fmt: skip
+EVENT_FAULTS = (
+    "duplicate", "gap", "late", "missing-field", "other-run", "out-of-order", "second-answer", "unknown-type",
+)  # fmt: skip
+FACTORY_FAULTS = ("race", "wrong-agent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +46,10 @@ class Defects:
     skip_tool_completed: bool = False
     leak_kib_per_chat: int = 0
     closed_sessions_stay_counted: bool = False
+    dropped_sessions_stay_counted: bool = False
+    names_revision: str = ""  # instead of the one that it is
+    foreign_event_share: float = 0.0  # of the answers, by lot, made while another user has been answered
+    faults: frozenset[str] = frozenset()
 
 
 HEALTHY = Defects()
@@ -56,6 +73,13 @@ VARIANTS: Mapping[str, Defects] = {
     "memory-leak": Defects(leak_kib_per_chat=1536),
     "session-leak": Defects(closed_sessions_stay_counted=True),
     "slow-start": Defects(start_delay_s=8.0),
+    "weak-auth": Defects(faults=frozenset(WEAK_AUTH)),
+    "session-confusion": Defects(faults=frozenset(SESSION_CONFUSION)),
+    "event-faults": Defects(faults=frozenset(EVENT_FAULTS)),
+    "factory-faults": Defects(faults=frozenset(FACTORY_FAULTS)),
+    "wrong-revision": Defects(names_revision="backend-service-00000-old"),
+    "rare-leak": Defects(foreign_event_share=0.002),
+    "drop-leak": Defects(dropped_sessions_stay_counted=True),
 }
 
 
@@ -64,7 +88,7 @@ def defects_of(variant: str, environ: Mapping[str, str]) -> Defects:
 
     Raises:
         KeyError: If there is no such variant.
-        ConfigError: If a size is not a number.
+        ConfigError: If a size is not a number, or FAULTS names one that the variant has not.
     """
     base = VARIANTS[variant]
     return replace(
@@ -73,7 +97,16 @@ def defects_of(variant: str, environ: Mapping[str, str]) -> Defects:
         slow_answer_s=_size(environ, "SLOW_ANSWER_S", base.slow_answer_s),
         leak_kib_per_chat=int(_size(environ, "LEAK_KIB_PER_CHAT", base.leak_kib_per_chat)),
         start_delay_s=_size(environ, "SLOW_START_S", base.start_delay_s),
+        foreign_event_share=_size(environ, "LEAK_SHARE", base.foreign_event_share),
+        faults=_faults(environ, base.faults),
     )
+
+
+def _faults(environ: Mapping[str, str], every: frozenset[str]) -> frozenset[str]:
+    chosen = frozenset(filter(None, environ.get("FAULTS", "").split(",")))
+    if every and chosen - every:
+        raise ConfigError(f"environment variable FAULTS may name {', '.join(sorted(every))}")
+    return every & chosen if chosen else every
 
 
 def _size(environ: Mapping[str, str], name: str, default: float) -> float:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from .agents import AgentRegistry
+from .agents import AgentRegistry, UserExecutionContext
 from .auth import Tokens, signing_secret
 from .config import Settings
 from .defects import Defects, EveryNth
+from .events import Event
 from .sessions import SessionManager, ThreadStore
 
 
@@ -27,8 +28,13 @@ class Service:
     sessions: SessionManager
     registry: AgentRegistry
     jitter: random.Random
+    lots: random.Random
     threads: ThreadStore = field(default_factory=ThreadStore)
-    sockets: set[web.WebSocketResponse] = field(default_factory=set)
+    sockets: dict[web.WebSocketResponse, UserExecutionContext] = field(default_factory=dict)
+    leftovers: dict[str, Event] = field(default_factory=dict)
+    locked_until_s: dict[str, float] = field(default_factory=dict)
+    newest_events: dict[str, Event] = field(default_factory=dict)
+    answers: int = 0
     retained: list[bytes] = field(default_factory=list)
     started_s: float = field(default_factory=time.monotonic)
     api_500: EveryNth = field(init=False)
@@ -44,6 +50,11 @@ class Service:
         self.slow_answer = EveryNth(self.defects.slow_answer_every)
 
     @property
+    def revision(self) -> str:
+        """The revision that it says it is."""
+        return self.defects.names_revision or self.settings.revision
+
+    @property
     def uptime_s(self) -> float:
         """Seconds since the process was ready to build this."""
         return time.monotonic() - self.started_s
@@ -57,9 +68,10 @@ def build(settings: Settings, defects: Defects, environ: MutableMapping[str, str
     return Service(
         settings=settings,
         defects=defects,
-        tokens=Tokens(secret=signing_secret(environ)),
+        tokens=Tokens(secret=signing_secret(environ), faults=defects.faults),
         staging_password=environ.get("STAGING_PASSWORD", ""),
         sessions=SessionManager(defects),
         registry=AgentRegistry(defects),
         jitter=random.Random(),
+        lots=random.Random(environ.get("LEAK_SEED")),
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from .agents import ContextFactory, UserExecutionContext
 from .defects import Defects, EveryNth
 
+RESUMABLE = 1000  # sessions that are remembered after their end
+
 
 class SessionManager:
     """The open sessions of this process."""
@@ -21,6 +23,7 @@ class SessionManager:
         self._factory = ContextFactory()
         self._live: list[UserExecutionContext] = []
         self._never_uncounted = 0
+        self._owners: OrderedDict[str, set[str]] = OrderedDict()
         self._foreign = EveryNth(defects.foreign_context_every)
 
     @property
@@ -37,18 +40,35 @@ class SessionManager:
         """Return the open sessions of everybody else, newest last."""
         return [context for context in self._live if context.user_id != user_id]
 
+    def may_resume(self, user_id: str, session_id: str) -> bool:
+        """Say whether there is or was such a session of this user's."""
+        owners = self._owners.get(session_id, set())
+        return user_id in owners or (bool(owners) and "resume-of-anothers" in self._defects.faults)
+
     @contextmanager
-    def session(self, user_id: str) -> Iterator[UserExecutionContext]:
-        """Hold a session open."""
+    def session(self, user_id: str, resumed: str = "") -> Iterator[UserExecutionContext]:
+        """Hold a session open: a new one, or an earlier one under its id."""
         others = self.others(user_id)
         slot = others[-1].session_id if others and self._defects.recycled_slots else None
+        if resumed and "resume" not in self._defects.faults:
+            slot = resumed
         context = self._factory.create(user_id, session_id=slot)
+        self._remember(context)
         self._live.append(context)
         try:
             yield context
         finally:
             self._live = [other for other in self._live if other is not context]
             self._never_uncounted += self._defects.closed_sessions_stay_counted
+
+    def lost(self) -> None:
+        """Take note of a session whose connection broke."""
+        self._never_uncounted += self._defects.dropped_sessions_stay_counted
+
+    def _remember(self, context: UserExecutionContext) -> None:
+        self._owners.setdefault(context.session_id, set()).add(context.user_id)
+        if len(self._owners) > RESUMABLE:
+            self._owners.popitem(last=False)
 
     def context_for(self, context: UserExecutionContext) -> str:
         """Return the words that an agent of this session thinks about: the user's own last ones."""
