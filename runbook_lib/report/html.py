@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.redact import MASK, secrets_of
-from runbook_lib.report import charts, log_tables, suite_tables, tables, text
+from runbook_lib.report import charts, log_tables, probe_tables, suite_tables, tables, text
 from runbook_lib.report.record import RunRecord
 
 
@@ -52,6 +52,7 @@ def render(record: RunRecord) -> str:
         tables=tables,
         suite_tables=suite_tables,
         log_tables=log_tables,
+        probe_tables=probe_tables,
         text=text,
         parameters=masked_parameters(record),
         style=Markup(_template_file("report.css")),  # noqa: S704 - our own file

@@ -156,6 +156,7 @@ def problem(session: Session, others: Iterable[Session] = ()) -> str:
         and other.user != session.user
     }
     foreign = [f"saw the mark {mark} of another user" for mark in session.foreign_marks]
+    foreign += [f"saw an event that bears the id {each} of another" for each in session.foreign_ids]
     said = [part for part in (session.detail, *session.violations, *foreign, *sorted(sharing)) if part]
     return "; ".join(said) or f"nothing in this session itself; it was {session.status.replace('_', ' ')}"
 
