@@ -18,8 +18,8 @@ from runbook_lib.errors import AgentError
 from runbook_lib.plan import Probes
 from runbook_lib.ports import Agents
 
-LIMIT_S = 1.0
-AT_ONCE = 8
+LIMIT_S = 2.0
+AT_ONCE = 6
 PROBES = Probes(connect_timeout_s=LIMIT_S, answer_timeout_s=LIMIT_S)
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJl"  # noqa: S105
 

@@ -18,20 +18,20 @@ from hostile_visit import LIMIT_S
 HERE = Path(__file__).parent
 MOST_MB = 300
 POLITE_S = 2.0  # what closing may take after the time limit
-SLACK_S = 3.0  # for two busy cores
+SLACK_S = 30.0  # a busy machine is slow, a hang has no end
 
 REJECTED, LATE, UNREADABLE = "HandshakeRejected", "TurnTimeout", "protocol_violation"
 OUTCOMES: dict[str, tuple[tuple[str, ...], str]] = {
     "no http": ((REJECTED,), r"^/ws answered nothing: "),
     "closes at once": ((REJECTED,), r"^/ws answered nothing: "),
-    "never answers": ((LATE,), r"^the session on /ws did not come within 1.0 s$"),
+    "never answers": ((LATE,), r"^the session on /ws did not come within 2.0 s$"),
     "redirect": ((REJECTED,), r"^/ws answered 302: Found$"),
     "redirect to itself": ((REJECTED,), r"^/ws answered 307: Temporary Redirect$"),
     "wrong accept key": ((REJECTED,), r"^/ws answered nothing: .*Sec-WebSocket-Accept"),
     # An engine that reads on until the time limit says "too late", one with limits of size "too much".
     "a page of 100 MB": ((REJECTED, LATE), r"^/ws answered |did not come within"),
     "headers without end": ((REJECTED, LATE), r"^/ws answered nothing: |did not come within"),
-    "a header that drips": ((LATE,), r"did not come within 1.0 s$"),
+    "a header that drips": ((LATE,), r"did not come within 2.0 s$"),
     "random bytes": ((UNREADABLE,), "^a frame could not be read: 1002"),
     "a reserved opcode": ((UNREADABLE,), "^a frame could not be read: 1002"),
     "a masked frame": ((UNREADABLE,), "^a frame could not be read: 1002"),
@@ -41,13 +41,13 @@ OUTCOMES: dict[str, tuple[tuple[str, ...], str]] = {
     "a close code that none may send": ((UNREADABLE,), "^a frame could not be read: 1002"),
     "a message of 100 MB": ((UNREADABLE,), "^a frame could not be read: 1009"),
     "100 MB in fragments": ((UNREADABLE,), "^a frame could not be read: 1009"),
-    "fragments without end": ((UNREADABLE, "answer_timeout"), "^a frame could not be read: 1009|1 s$"),
-    "a frame that drips": (("answer_timeout",), "^the final event did not come within 1 s$"),
-    "pings without end": (("answer_timeout",), "^the final event did not come within 1 s$"),
-    "silence after the message": (("answer_timeout",), "^the final event did not come within 1 s$"),
+    "fragments without end": ((UNREADABLE, "answer_timeout"), "^a frame could not be read: 1009|2 s$"),
+    "a frame that drips": (("answer_timeout",), "^the final event did not come within 2 s$"),
+    "pings without end": (("answer_timeout",), "^the final event did not come within 2 s$"),
+    "silence after the message": (("answer_timeout",), "^the final event did not come within 2 s$"),
     "closes after the message": (("closed",), "^the server ended the session: "),
     "resets in the middle of a frame": (("closed",), "^the server ended the session: "),
-    "does not read the close": (("answer_timeout",), "^the final event did not come within 1 s$"),
+    "does not read the close": (("answer_timeout",), "^the final event did not come within 2 s$"),
     "no json": ((UNREADABLE,), "^frame 1 is not a JSON object$"),
     "json that is no object": ((UNREADABLE,), "^frame 1 is not a JSON object$"),
     "json that is too deep": ((UNREADABLE,), "^frame 1 is not a JSON object$"),

@@ -12,7 +12,7 @@ SMALL = {
     "golden_path_sessions": 1, "concurrent_users": 2, "rounds": 1, "starts_per_agent": 1,
     "without": ["second-login", "drop-in-mid-stream", "same-user-twice", "reconnect"],
 }  # fmt: skip
-SILENT = {"health": {"revision_field": None, "polls": 4}, "protocol": {"revision_field": None}}
+SILENT = {"health": {"revision_field": "", "polls": 4}, "protocol": {"revision_field": None}}
 
 
 def strangers(staging: Staging, plan: Plan, *, moved: bool) -> dict[str, Measurement]:

@@ -109,7 +109,7 @@ async def health(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "status": registry,
-            "revision": service.revision,
+            "revision": service.settings.revision,
             "components": components,
             "sessions": {"active": service.sessions.active},
             "uptime_s": round(service.uptime_s, 3),

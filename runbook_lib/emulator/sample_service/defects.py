@@ -47,7 +47,7 @@ class Defects:
     leak_kib_per_chat: int = 0
     closed_sessions_stay_counted: bool = False
     dropped_sessions_stay_counted: bool = False
-    names_revision: str = ""  # instead of the one that it is
+    names_revision: str = ""  # in the greeting, instead of the one that it is
     foreign_event_share: float = 0.0  # of the answers, by lot, made while another user has been answered
     faults: frozenset[str] = frozenset()
 

@@ -51,7 +51,7 @@ class Service:
 
     @property
     def revision(self) -> str:
-        """The revision that it says it is."""
+        """The revision that its sessions say they are served by."""
         return self.defects.names_revision or self.settings.revision
 
     @property
