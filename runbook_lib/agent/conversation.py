@@ -23,6 +23,7 @@ from runbook_lib.redact import redact
 MAX_CHARACTERS = 4 * 1024 * 1024
 _MOST_VIOLATIONS = 40
 _ANSWERS_REMEMBERED = 256
+_LATE = "late: it belongs to an earlier answer"
 
 Stop = Literal["answer_timeout", "closed", "protocol_violation"]
 
@@ -151,7 +152,7 @@ class Conversation:
         if not isinstance(kind, str):
             turn.violations.append(f"frame {self._came} has no {self._contract.protocol.type_field}")
         elif self._is_late(run):
-            turn.violations.append(f"{self._word(kind)} came late: it belongs to an earlier answer")
+            turn.violations.append(f"{self._word(kind)} came {_LATE}")
         elif self._is_for_another(body):
             turn.violations.append(f"{self._word(kind)} answers another message")
         else:
@@ -170,13 +171,18 @@ class Conversation:
         if kind in self._contract.protocol.other_events:
             return
         name = "a frame without type" if kind is None else self._word(kind)
-        if self._turn is None:
-            self._strays.append(f"{name} came before the message was sent")
-            return
         run = self._contract.read.run(body) if body else None
+        strays = self._strays if self._turn is None else self._turn.violations
+        strays.append(f"{name} came {self._when(run)}")
+
+    def _when(self, run: object) -> str:
+        """Return in words when a frame came that belongs to no answer under way."""
+        if self._is_late(run):
+            return _LATE
+        if self._turn is None:
+            return "before the message was sent"
         another = run is not None and self._run is not None and run != self._run
-        more = ", in a second answer" if another and not self._is_late(run) else ""
-        self._turn.violations.append(f"{name} came after the end of the answer{more}")
+        return "after the end of the answer" + (", in a second answer" if another else "")
 
     def _keep(self, frame: str | bytes) -> None:
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")

@@ -164,7 +164,7 @@ def bad(found: dict[str, Measurement]) -> set[str]:
 EVENT_WORDS = {
     "duplicate": "tool_executing came twice",
     "gap": "sequence of tool_completed is 5 after 3",
-    "late": "agent_thinking came before the message was sent",
+    "late": "agent_thinking came late: it belongs to an earlier answer",
     "missing-field": "agent_started has no timestamp",
     "other-run": "run_id of tool_completed differs from the one before",
     "out-of-order": "sequence of tool_executing is 3 after 1",
