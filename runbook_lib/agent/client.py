@@ -148,7 +148,8 @@ class AgentClient:
             offer.subprotocols == self._offer.subprotocols,
         )
         return Call(
-            url=url, selected=offered[0] if offered and planned else "", path=self._probes.protocol.path, subprotocols=offered,
+            url=url, path=self._probes.protocol.path, subprotocols=offered,
+            selected=offered[0] if offered and planned else "",
             headers=fill(dict(offer.headers)), user_agent=self._user_agent,
             greeting=self._probes.protocol.greeting, answer_timeout_s=self._probes.answer_timeout_s,
             tls=self._http.tls if url.startswith("wss") else None,
