@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 PANEL = "Finished runs"
+_GITHUB = {"GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"}
 RunPlace = Annotated[str, typer.Argument(metavar="RUN", help="Run folder here, or gs://BUCKET/FOLDER/RUN.")]
 OutputsPlace = Annotated[
     str, typer.Argument(metavar="[FOLDER]", help="Folder of run folders, here or gs://BUCKET/FOLDER.")
@@ -73,7 +74,12 @@ def prune(
 
 
 def published(run: Run, code: int) -> int:
-    """Publish a finished run as its plan says; return its exit code, or 3 where only that failed."""
+    """Tell CI of a finished run, publish it as its plan says; return its code, or 3 if only that failed."""
+    if _GITHUB & os.environ.keys():
+        from runbook_lib.report.github import tell
+
+        for annotation in tell(run.record(), os.environ):
+            say(annotation)
     if not run.plan.report.archive:
         return code
     try:

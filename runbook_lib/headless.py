@@ -25,6 +25,7 @@ with without(
 
     from runbook_lib.kernels.engine import NAME as WARM
     from runbook_lib.kernels.ready import ReadyKernels
+    from runbook_lib.notebook_archive import SCHEME, add_pictures, archive_with
 
 REPORT, ROLLBACK = "05_report", "06_rollback"
 _ENDS_THE_LOOKING = ("CloudUnavailable", "CommandFailed", "KeyboardInterrupt")
@@ -108,11 +109,12 @@ def _execute(
     if not source.is_file():
         raise PlanError(f"no such notebook: {source}", field="notebooks")
     watch(Progress(notebook=name))
-    failed = ""
+    failed, archived = "", run.folder.path / "notebooks" / source.name
+    archive_with(dict(os.environ))
     try:
         papermill.execute_notebook(
             os.path.relpath(source),  # papermill archives both paths: let them be no machine's own
-            os.path.relpath(run.folder.path / "notebooks" / source.name),
+            f"{SCHEME}{os.path.relpath(archived)}",
             parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
             progress_bar=False,
             start_timeout=_KERNEL_START_LIMIT_S,
@@ -133,6 +135,8 @@ def _execute(
         run.note(
             "step failed", step=name, detail=failed, error=type(error).__name__, exit_code=COULD_NOT_LOOK
         )
+    if archived.is_file():
+        add_pictures(archived)
     watch(Progress(notebook=name, ended=True, failed=failed))
     return not failed
 

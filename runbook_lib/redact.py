@@ -62,7 +62,7 @@ _PATTERNS = (
 
 
 # Each pattern needs one of these, and most texts have none: looking for them costs a tenth of the patterns.
-_HINTS = ("eyj", "jwt.", "bearer", "ya29.", "private key", "=")
+_HINTS = ("eyj", "jwt.", "bearer", "ya29.", "private key", "=", "aiza", "akia", "://", *_ISSUED)
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -22,6 +23,8 @@ COLOURS: dict[Role, str] = {"candidate": "#0072B2", "baseline": "#8C9199"}
 _DASH: dict[Role, str] = {"candidate": "solid", "baseline": "dash"}
 _MARK: dict[Role, str] = {"candidate": "circle", "baseline": "diamond-open"}
 _PATTERN = {"candidate": {"shape": ""}, "baseline": {"shape": "/"}}
+_MOST_POINTS = 1500
+"""Points of one line: finer than a screen can show, and a report of a million sessions stays small."""
 BOUND_COLOUR = "#B35309"
 GRAVITY_COLOURS = {"below WARNING": "#9DB4C0", "WARNING": "#C98A00", "ERROR and above": "#B3261E"}
 _AXIS = {"gridcolor": "#E3E5E8", "linecolor": "#8C9199", "zeroline": False, "ticks": "outside", "ticklen": 4,
@@ -76,10 +79,11 @@ def latency_ecdf(load: pd.DataFrame | None, column: str, bound_s: float | None =
     figure = _figure("seconds (logarithmic)", "share of sessions")
     for role in COLOURS:
         values = tables.role_values(load, role, column)
-        seen = sorted(float(value) for value in values.dropna() if value > 0)
-        if seen:
+        seen = np.sort(values[values > 0].to_numpy(dtype=float))
+        if len(seen):
+            places = _some(len(seen))
             figure.add_scatter(
-                x=seen, y=[place / len(values) for place in range(1, len(seen) + 1)], name=role, mode="lines",
+                x=seen[places].tolist(), y=((places + 1) / len(values)).tolist(), name=role, mode="lines",
                 line={"shape": "hv", "dash": _DASH[role], "color": COLOURS[role], "width": 2.5},
                 hovertemplate=f"{role}: %{{y:.0%}} within %{{x:.3f}} s<extra></extra>",
             )  # fmt: skip
@@ -237,6 +241,11 @@ def _figure(x_title: str, y_title: str, height: int = 300) -> go.Figure:
     figure.update_xaxes(title_text=x_title)
     figure.update_yaxes(title_text=y_title)
     return figure
+
+
+def _some(count: int) -> np.ndarray:
+    """Return which of so many sorted values are drawn: all of a few, evenly spread and both ends of many."""
+    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).astype(int))
 
 
 def _add_missing(figure: go.Figure, names: Sequence[str]) -> None:

@@ -1,0 +1,87 @@
+"""An archived notebook holds no secret, and shows every figure to a reader without scripts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import report_records as records
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from papermill.iorw import papermill_io
+
+from runbook_lib.notebook_archive import SCHEME, add_pictures, archive_with
+from runbook_lib.report.html import all_charts
+
+SECRET, TOKEN = "correct-horse-4711", "ghp_" + "a1B2" * 9
+
+
+def notebook(*outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return new_notebook(cells=[new_code_cell("run", outputs=[output]) for output in outputs])
+
+
+def figures() -> list[nbformat.NotebookNode]:
+    drawn = [chart.figure for chart in all_charts(records.failing()) if chart.figure]
+    kind = "application/vnd.plotly.v1+json"
+    return [new_output("display_data", {kind: json.loads(figure.to_json())}) for figure in drawn]
+
+
+def test_every_figure_gets_a_picture_that_needs_no_script(tmp_path: Path) -> None:
+    drawn, file = figures(), tmp_path / "04_metrics.ipynb"
+    nbformat.write(notebook(*drawn), file)
+    add_pictures(file)
+    before = file.read_bytes()
+    add_pictures(file)
+    assert file.read_bytes() == before
+    page, _ = HTMLExporter(template_name="basic").from_filename(str(file))
+    assert len(drawn) >= 6
+    assert page.count('src="data:image/png;base64,') == len(drawn)
+    for cell in nbformat.read(file, 4).cells:
+        png = base64.b64decode(cell.outputs[0].data["image/png"])
+        assert png.startswith(b"\x89PNG")
+        assert len(png) > 5000, "an empty picture"
+
+
+def test_hostile_labels_are_drawn_as_the_text_that_they_are(tmp_path: Path) -> None:
+    hostile = [chart.figure for chart in all_charts(records.hostile()) if chart.figure]
+    kind = "application/vnd.plotly.v1+json"
+    outputs = [new_output("display_data", {kind: json.loads(figure.to_json())}) for figure in hostile]
+    nbformat.write(notebook(*outputs), tmp_path / "a.ipynb")
+    add_pictures(tmp_path / "a.ipynb")
+    assert (tmp_path / "a.ipynb").read_text().count('"image/png"') == len(hostile)
+
+
+def test_a_secret_is_masked_wherever_a_notebook_could_hold_one(tmp_path: Path) -> None:
+    seen = notebook(
+        new_output("stream", text=f"log {SECRET}\n"),
+        new_output("execute_result", {"text/plain": SECRET, "text/html": f"<p>{TOKEN}</p>"}),
+        new_output("error", ename="E", evalue=f"GET /?token={SECRET}", traceback=[f"\x1b[31m{SECRET}"]),
+    )
+    seen.cells[0].source = f'api_token = "{SECRET}"'
+    seen.metadata.papermill = {"parameters": {"api_token": SECRET}}
+    seen.metadata.widgets = {"state": SECRET}
+    archive_with({"STAGING_TOKEN": SECRET})
+    file = tmp_path / "01.ipynb"
+    papermill_io.write(nbformat.writes(seen), f"{SCHEME}{file}")
+    text = file.read_text()
+    assert SECRET not in text
+    assert TOKEN not in text
+    assert text.count("[redacted]") == 7
+    assert "widgets" not in text
+    nbformat.validate(nbformat.read(file, 4))
+
+
+def test_a_notebook_that_fails_is_archived_without_the_secret_in_its_traceback(tmp_path: Path) -> None:
+    source, file = tmp_path / "source.ipynb", tmp_path / "archived.ipynb"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
+    cell = new_code_cell(f'raise RuntimeError("login with " + "{SECRET[:9]}" + "{SECRET[9:]}")')
+    nbformat.write(new_notebook(cells=[cell], metadata=kernel), source)
+    archive_with({"STAGING_TOKEN": SECRET})
+    with pytest.raises(papermill.PapermillExecutionError):
+        papermill.execute_notebook(str(source), f"{SCHEME}{file}", progress_bar=False)
+    assert SECRET not in file.read_text()
+    assert "login with [redacted]" in file.read_text()
