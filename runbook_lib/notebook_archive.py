@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def archive_with(environment: dict[str, str]) -> None:
 
 
 def add_pictures(path: Path) -> None:
-    """Put a still picture beside each figure of an archived notebook: GitHub and mail draw no other."""
+    """Put a still picture beside each figure of an archived notebook: GitHub and mail draw no other.
+
+    A figure that cannot be drawn, such as one of a reader's own kind, stays without: the run goes on.
+    """
     notebook = json.loads(path.read_text(encoding="utf-8"))
     bare = [data for data in _outputs(notebook) if _FIGURE in data and _PICTURE not in data]
     if not bare:
@@ -65,7 +69,8 @@ def add_pictures(path: Path) -> None:
     from runbook_lib.report.still import draw
 
     for data in bare:
-        data[_PICTURE] = base64.b64encode(draw(data[_FIGURE])).decode()
+        with suppress(LookupError, TypeError, ValueError, AttributeError):
+            data[_PICTURE] = base64.b64encode(draw(data[_FIGURE])).decode()
     write_atomically(path, _dump(notebook))
 
 

@@ -27,10 +27,10 @@ def tell(record: RunRecord, environment: Mapping[str, str]) -> tuple[str, ...]:
     if path := environment.get("GITHUB_OUTPUT"):
         verdict = record.verdict
         _append(path, f"action={verdict.action if verdict else ''}\nrun_id={record.run_id}\n")
-    return tuple(annotations(record)) if environment.get("GITHUB_ACTIONS") == "true" else ()
+    return tuple(annotate(record)) if environment.get("GITHUB_ACTIONS") == "true" else ()
 
 
-def annotations(record: RunRecord) -> Iterator[str]:
+def annotate(record: RunRecord) -> Iterator[str]:
     """Yield workflow commands: the verdict, then failed criteria as errors, doubtful ones as warnings."""
     verdict = record.verdict
     if verdict is None:

@@ -30,7 +30,7 @@ def test_summary_outputs_and_annotations_say_what_the_report_says(tmp_path: Path
 
 
 def test_a_run_without_a_verdict_is_an_error(tmp_path: Path) -> None:
-    (said,) = github.annotations(records.empty())
+    (said,) = github.annotate(records.empty())
     assert said.startswith("::error title=no verdict::deploy: services.get on backend-service")
 
 
@@ -38,7 +38,7 @@ def test_at_most_ten_annotations_of_a_level_are_made() -> None:
     verdict = records.verdict()
     failed = verdict.criteria[0].model_copy(update={"outcome": Outcome.FAIL})
     many = verdict.model_copy(update={"action": "ROLLBACK", "criteria": (failed,) * 40})
-    said = list(github.annotations(replace(records.good(), verdict=many)))
+    said = list(github.annotate(replace(records.good(), verdict=many)))
     assert len(said) == github.MOST_ANNOTATIONS
 
 
@@ -50,7 +50,7 @@ def test_no_text_of_a_run_becomes_a_command_of_its_own() -> None:
         "reason": "r\r\n::stop-commands::x %0A",
     }
     planted = verdict.model_copy(update={"criteria": (verdict.criteria[0].model_copy(update=evil),)})
-    for line in github.annotations(replace(records.good(), verdict=planted)):
+    for line in github.annotate(replace(records.good(), verdict=planted)):
         assert "\n" not in line
         assert "\r" not in line
     assert line.startswith("::error title=a%2Cb%3A%3Ac%0A%3A%3Aset-env name=X%3A%3A1::FAIL: r")

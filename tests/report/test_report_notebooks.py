@@ -46,6 +46,15 @@ def test_every_figure_gets_a_picture_that_needs_no_script(tmp_path: Path) -> Non
         assert len(png) > 5000, "an empty picture"
 
 
+def test_a_figure_of_another_kind_stays_without_a_picture_and_ends_nothing(tmp_path: Path) -> None:
+    odd = {"data": [{"type": "sankey", "node": {}}], "layout": {}}
+    nbformat.write(
+        notebook(new_output("display_data", {"application/vnd.plotly.v1+json": odd})), tmp_path / "a.ipynb"
+    )
+    add_pictures(tmp_path / "a.ipynb")
+    assert "image/png" not in (tmp_path / "a.ipynb").read_text()
+
+
 def test_hostile_labels_are_drawn_as_the_text_that_they_are(tmp_path: Path) -> None:
     hostile = [chart.figure for chart in all_charts(records.hostile()) if chart.figure]
     kind = "application/vnd.plotly.v1+json"
