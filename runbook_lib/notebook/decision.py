@@ -16,6 +16,8 @@ from runbook_lib.report import tables
 from runbook_lib.run import Run
 from runbook_lib.steps.traffic import shares_at
 
+_AS_IT_IS = -1
+
 
 class DeployGate:
     """Asks whether the candidate may be deployed."""
@@ -72,7 +74,11 @@ class TrafficGate:
     def _make_slider(self, only_back: bool) -> widgets.SelectionSlider:
         served = _percent(self._service, self._names()[0])
         steps = self._run.plan.rollout.steps if self._deployed.candidate_url else ()
-        options = [(f"as it is: {served} %", None), ("roll back: 0 %", 0), *((f"{s} %", s) for s in steps)]
+        options = [
+            (f"as it is: {served} %", _AS_IT_IS),
+            ("roll back: 0 %", 0),
+            *((f"{s} %", s) for s in steps),
+        ]
         return widgets.SelectionSlider(
             options=options[1:2] if only_back else options,
             value=0 if only_back else self._proposed(steps),
@@ -80,11 +86,11 @@ class TrafficGate:
             layout=widgets.Layout(width="32em"),
         )
 
-    def _proposed(self, steps: tuple[int, ...]) -> int | None:
+    def _proposed(self, steps: tuple[int, ...]) -> int:
         verdict = self._run.verdict()
         if verdict and verdict.action == "ROLLBACK":
             return 0
-        return steps[0] if steps and verdict and verdict.action == "PROCEED_TO_PRODUCTION" else None
+        return steps[0] if steps and verdict and verdict.action == "PROCEED_TO_PRODUCTION" else _AS_IT_IS
 
     def _names(self) -> tuple[str, str]:
         candidate, baseline = self._deployed.candidate, self._deployed.baseline
@@ -93,8 +99,8 @@ class TrafficGate:
     def _moved(self, _: Any = None) -> None:
         percent, button = self._slider.value, self._gate.buttons[0]
         self._gate.effect.value = self._effect()
-        button.disabled = percent is None
-        labels = {None: "Nothing to apply", 0: "Roll back"}
+        button.disabled = percent == _AS_IT_IS
+        labels = {_AS_IT_IS: "Nothing to apply", 0: "Roll back"}
         button.description = labels.get(percent, f"Promote to {percent} %")
         button.button_style = "warning" if percent == 0 else "success"
 
@@ -102,14 +108,14 @@ class TrafficGate:
         """Return the traffic table as it is and as it would be, with what is against it."""
         now, percent = self._service.traffic, self._slider.value
         rollout = self._run.plan.rollout
-        then = now if percent is None else shares_at(percent, *self._names(), self._service, rollout)
+        then = now if percent == _AS_IT_IS else shares_at(percent, *self._names(), self._service, rollout)
         columns = ("Revision", "Traffic now", "Traffic then", "Tag now", "Tag then")
         table = tables.table_of(columns, ((name, *_both(now, then, name)) for name in _revisions(now, then)))
         return f"{tables.to_html(table)}<p>{self._warning()}</p>"
 
     def _warning(self) -> str:
         percent, verdict = self._slider.value, self._run.verdict()
-        if percent is None:
+        if percent == _AS_IT_IS:
             return "Nothing changes."
         if percent == 0:
             return "The candidate's tag goes too, and the service is probed to prove it."

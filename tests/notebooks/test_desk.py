@@ -100,15 +100,26 @@ def test_a_step_that_is_done_is_shown_and_only_repeated_when_asked(kernel: Askin
     assert "is ready after" in shown
     assert len(run.ports.cloud_run.revisions()) == 2
     kernel.run("run.deploy(again=True)")
-    until(lambda: len(dones(run, "deploy")) == 2, "nothing was deployed")
+    until(lambda: kernel.run("assert not run._desk.busy") == "ok", "the deployment does not end")
+    assert len(dones(run, "deploy")) == 2
     assert len(run.ports.cloud_run.revisions()) == 3
+
+
+def test_the_gates_ask_and_change_nothing_by_being_shown(kernel: AskingKernel, run: Run) -> None:
+    before = run.ports.cloud_run.service().traffic
+    assert kernel.run("run.decide()") == "ok"
+    kernel.wait_for("What share of the traffic does the candidate get? Nobody had decided")
+    assert kernel.run("run.roll_back()") == "ok"
+    kernel.wait_for("Roll back? Nobody had decided")
+    assert run.ports.cloud_run.service().traffic == before
 
 
 def test_an_error_in_a_cell_is_one_box_with_the_traceback_folded(kernel: AskingKernel) -> None:
     assert kernel.run("resume('<img src=x>')") == "error"
-    box = kernel.wait_for('role="alert"')
+    box = kernel.wait_for("PlanError: no such file")
     assert "PlanError: no such file or folder: &lt;img src=x&gt;" in box
     assert box.index("Next: ") < box.index("<details><summary>Traceback</summary>")
+    assert 'role="alert"' in box
     assert "<details open" not in box
 
 
