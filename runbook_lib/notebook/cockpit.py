@@ -92,6 +92,18 @@ class Cockpit:
         """Make our own sessions on both revisions and show what they measured."""
         return self._step("probes", self._run.probe, results.probes, again)
 
+    def clauses(self) -> Shown | None:
+        """Show every promise about sessions and tokens that was put to the test."""
+        return self._view(results.clauses)
+
+    def leaks(self) -> Shown | None:
+        """Show whose words came in whose stream, in the probes and under load."""
+        return self._view(results.leaks)
+
+    def event_pace(self) -> Shown | None:
+        """Show how long each event took after the one before it, over all whole answers."""
+        return self._view(results.event_pace)
+
     def sessions(self) -> Shown | None:
         """Show the candidate's sessions in which anything went wrong."""
         return self._view(results.sessions)

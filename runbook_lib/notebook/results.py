@@ -14,7 +14,7 @@ from runbook_lib.evidence import (
 from runbook_lib.evidence_logs import LogsEvidence
 from runbook_lib.evidence_suites import SuitesEvidence
 from runbook_lib.notebook.shown import Numbers, Shown
-from runbook_lib.report import log_tables, suite_tables, tables, text
+from runbook_lib.report import log_tables, probe_tables, suite_tables, tables, text
 from runbook_lib.report.html import Chart, all_charts
 from runbook_lib.run import Run
 from runbook_lib.verdict import Outcome
@@ -76,6 +76,26 @@ def probes(run: Run) -> Shown:
     count = sum(m.samples for m in seen.measurements if m.metric == "events.violations")
     sentence = f"{count} answers were seen on both revisions; each count should be 0 on the candidate"
     return Shown(sentence="; ".join((sentence, *seen.notes)), parts=(tables.measurements(seen),))
+
+
+def clauses(run: Run) -> Shown:
+    """Show every promise about sessions and tokens that was put to the test."""
+    seen = run.record().probes
+    return Shown(sentence=probe_tables.kept(seen), parts=(probe_tables.clauses(seen),))
+
+
+def leaks(run: Run) -> Shown:
+    """Show whose words came in whose stream, in the probes and under load."""
+    table = probe_tables.leaks(run.record())
+    return Shown(sentence=f"{len(table)} times something of another user's was received", parts=(table,))
+
+
+def event_pace(run: Run) -> Shown:
+    """Show how long each event took after the one before it, over all whole answers."""
+    seen = run.record().probes
+    count = sum(row.samples for row in (seen.event_latencies if seen else ()))
+    sentence = f"{count} events of whole answers, each measured from the one before it"
+    return Shown(sentence=sentence, parts=(probe_tables.event_latencies(seen),))
 
 
 def sessions(run: Run) -> Shown:

@@ -19,6 +19,8 @@ _ON_ANY_PAPER = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0
                  "font": {"color": "#767676"}}  # fmt: skip
 _AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "linecolor": "rgba(128,128,128,0.6)"}
 _BOX = "border-left:4px solid {};padding:.4em .9em;margin:.3em 0;"
+# JupyterLab's MathJax and nbviewer's would typeset what stands between dollars in a log line.
+_AS_IT_IS = '<div class="mathjax_ignore tex2jax_ignore">{}</div>'
 _RED, _QUIET = "#B3261E", "opacity:.75;"
 
 
@@ -37,7 +39,7 @@ class Shown:
     def html(self) -> str:
         """Return it as escaped HTML."""
         shown = "".join(f"<p>{tables.to_html(part)}</p>" for part in self._filled())
-        return f"<p>{html.escape(self.sentence)}</p>{shown}"
+        return _AS_IT_IS.format(f"<p>{html.escape(self.sentence)}</p>{shown}")
 
     def text(self) -> str:
         """Return it as plain text."""
@@ -72,7 +74,7 @@ class Numbers:
         fold = "" if self.folded else " open"
         numbers = f"<details{fold}><summary>The numbers</summary>{tables.to_html(self.table)}</details>"
         page = f"<p>{html.escape(self.sentence)}</p>{numbers if len(self.table) else ''}"
-        return {"text/html": page, "text/plain": shown.text()}
+        return {"text/html": _AS_IT_IS.format(page), "text/plain": shown.text()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class Trouble:
         """Return the box as escaped HTML."""
         what, where, act = (html.escape(text.clean(words)) for words in vars(self.explained).values())
         place = f'<br><span style="{_QUIET}">Where: {where}</span>' if where else ""
-        return (
+        return _AS_IT_IS.format(
             f'<div role="alert" style="{_BOX.format(_RED)}"><b>{what}</b>{place}<br>Next: {act}'
             f"{self._folded()}</div>"
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
+
+from runbook_lib.notebook.cockpit import Cockpit
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 FRONT_PAGE = "00_start"
@@ -50,6 +53,13 @@ def test_there_is_one_parameters_cell_and_each_line_says_what_it_means(name: str
     lines = [line for line in tagged[0].source.splitlines() if not line.startswith("#")]
     assert any(line.startswith("run_dir = ") for line in lines)
     assert all("  # " in line for line in lines)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cockpit_has_every_method_that_a_cell_calls(name: str) -> None:
+    called = {method for cell in code(name) for method in re.findall(r"\brun\.(\w+)\(", cell.source)}
+    assert called
+    assert [method for method in sorted(called) if not hasattr(Cockpit, method)] == []
 
 
 @pytest.mark.parametrize("name", [FRONT_PAGE, *NAMES])
