@@ -74,7 +74,9 @@ def test_every_decision_has_a_number_of_its_own_and_says_it() -> None:
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     titles = [record.read_text("utf-8").partition(".")[0] for record in records]
     assert titles == [f"# {number}" for number in range(1, len(records) + 1)]
-    assert [record.name[:4] for record in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
+    assert [record.name[:4] for record in records] == [
+        f"{number:04}" for number in range(1, len(records) + 1)
+    ]
 
 
 def test_every_requirement_has_a_lower_bound() -> None:
