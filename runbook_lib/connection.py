@@ -18,6 +18,7 @@ from runbook_lib.ports import Ports
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.scribe import LedgerScribe
+from runbook_lib.sessions import OUR_AGENT
 
 
 class Connection:
@@ -37,7 +38,7 @@ class Connection:
             cloud_run=RecordedCloudRun(cloud.run, act, lambda: self.lease.hold()),
             logs=cloud.logging,
             monitoring=cloud.monitoring,
-            agents=AgentClient(self._plan.probes, f"runbook/{self._folder.run_id}", os.environ),
+            agents=AgentClient(self._plan.probes, f"{OUR_AGENT}{self._folder.run_id}", os.environ),
             commands=RecordedCommands(LocalCommands(environment, self._clock), act),
             clock=self._clock,
             journal=LedgerJournal(self._folder, self._scribe.fact),

@@ -11,6 +11,8 @@ from runbook_lib.ports import Answer, ChatSession
 
 _MARK = re.compile(r"\b(?:candidate|baseline)-[a-z]+(?:-[a-z]+)*-u(\d{1,9})t\d+\b")
 _MOST_FOREIGN_MARKS = 20
+OUR_AGENT = "runbook/"
+"""Begins the user agent of every request that a run makes; the run's id follows."""
 WRONG_AGENT = "the agent that answered was"
 
 

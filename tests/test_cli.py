@@ -87,7 +87,7 @@ def test_an_unknown_command_ends_with_2() -> None:
 def test_a_good_plan_is_called_good_and_the_seeds_own_commands_are_explained() -> None:
     ended = runbook("lint", "notebooks/plans/issue-891.yaml")
     assert ended.returncode == 0
-    assert ended.stdout.endswith("notebooks/plans/issue-891.yaml is a good plan: 24 criteria, 5 suites\n")
+    assert ended.stdout.endswith("notebooks/plans/issue-891.yaml is a good plan: 28 criteria, 5 suites\n")
     assert "note: suites.golden-path: Python cannot run `tests/e2e/test_golden_path" in ended.stdout
 
 

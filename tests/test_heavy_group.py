@@ -22,7 +22,7 @@ def test_{mark}(number):
 
 
 def test_browser_and_whole_run_tests_share_one_worker(tmp_path: Path) -> None:
-    for name in ("conftest.py", "small_plan.py", "../pyproject.toml"):
+    for name in ("conftest.py", "browser.py", "lab.py", "small_plan.py", "../pyproject.toml"):
         shutil.copy(HERE / name, tmp_path)
     for mark in ("e2e", "browser"):
         (tmp_path / f"test_{mark}.py").write_text(SUITE.format(mark=mark), encoding="utf-8")

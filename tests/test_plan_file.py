@@ -91,7 +91,7 @@ def test_each_plan_of_the_repository_loads(file: Path) -> None:
         pytest.param(
             "service: chat", "service: chat, endpoints: {run: a, logging: b, monitoring: c, runs: d}",
             "plan.yaml:2: target.endpoints.runs: unknown field, did you mean run? "
-            "(allowed: run, logging, monitoring)",
+            "(allowed: run, logging, monitoring, bigquery)",
             id="in a union",
         ),
     ],
@@ -244,7 +244,7 @@ def test_a_field_that_comes_by_a_merge_key_is_named_with_the_line_of_its_section
     plan_file: WritePlan,
 ) -> None:
     text = PLAN.replace("candidate: {", "candidate: &c {") + "logs:\n  <<: *c\n"
-    allowed = "filter, settle_s, lookback_days, max_entries, known_noise, clock_skew_s"
+    allowed = "filter, settle_s, lookback_days, max_entries, analytics, known_noise, clock_skew_s"
     assert complaint(plan_file(text)) == f"plan.yaml:9: logs.image: unknown field (allowed: {allowed})"
 
 

@@ -28,7 +28,7 @@ def test_a_chain_of_two_is_followed_from_each_files_own_folder(plan_file: WriteP
     [
         ("logs:\n  settle: 3\n", "extends: base.yaml\nlogs: {settle_s: 1}\n",
          "base.yaml:10: logs.settle: unknown field, did you mean settle_s? "
-         "(allowed: filter, settle_s, lookback_days, max_entries, known_noise, clock_skew_s)"),
+         "(allowed: filter, settle_s, lookback_days, max_entries, analytics, known_noise, clock_skew_s)"),
         ("logs:\n  settle_s: 3\n", "extends: base.yaml\n\nlogs:\n  settle_s: -1\n",
          "plan.yaml:4: logs.settle_s: Input should be greater than or equal to 0"),
         ("", "extends: base.yaml\n\n\ncriteria:\n  - id: ready\n    metric: x\n",
@@ -156,7 +156,7 @@ def test_a_parameter_is_converted_to_the_type_of_its_field(plan_file: WritePlan)
     ("name", "text", "expected"),
     [
         ("logs.settle", "3", "logs.settle: parameter: unknown field, did you mean settle_s? "
-         "(allowed: filter, settle_s, lookback_days, max_entries, known_noise, clock_skew_s)"),
+         "(allowed: filter, settle_s, lookback_days, max_entries, analytics, known_noise, clock_skew_s)"),
         ("log.settle_s", "3", "log: parameter: unknown field, did you mean logs? (allowed: issue, "),
         ("probes.load.sessions", "many", "probes.load.sessions: parameter: Input should be a valid integer, "
          "unable to parse string as an integer"),

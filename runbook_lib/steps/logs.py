@@ -12,6 +12,7 @@ from runbook_lib.evidence import DeployEvidence, Measurement, RevisionState, Rol
 from runbook_lib.evidence_logs import LogsEvidence, weights
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
+from runbook_lib.sessions import OUR_AGENT
 from runbook_lib.steps.log_novelty import compare
 from runbook_lib.steps.log_reading import (
     ROLES,
@@ -88,7 +89,7 @@ def _startup_window(plan: Plan, state: RevisionState, now: datetime) -> Window:
 def _startup_errors(role: Role, spans: Sequence[Span], reading: Reading, now: Window) -> Measurement:
     span = next((span for span in spans if span.role == role), None)
     mine = reading.entries[reading.entries["role"] == role]
-    bad = severe(mine)
+    bad = severe(mine[~_asked_by_us(mine)])
     return measurement(
         "logs.startup_errors",
         role,
@@ -99,6 +100,11 @@ def _startup_errors(role: Role, spans: Sequence[Span], reading: Reading, now: Wi
         note=_note(span, mine, bad),
         evidence=_EVIDENCE,
     )
+
+
+def _asked_by_us(entries: pd.DataFrame) -> pd.Series[bool]:
+    """Say which entries are of requests that the deployment's own checks have made: no part of a start-up."""
+    return entries["user_agent"].fillna("").astype(str).str.startswith(OUR_AGENT)
 
 
 def _note(span: Span | None, mine: pd.DataFrame, bad: pd.DataFrame) -> str:

@@ -82,6 +82,14 @@ def test_a_container_that_crashes_leaves_its_last_words_as_findings(staging: Sta
     assert times == sorted(times)
 
 
+def test_a_request_of_our_own_that_failed_is_shown_and_is_no_error_of_the_start_up(staging: Staging) -> None:
+    seen, _ = observe(staging, "sample-agent:unhealthy")
+
+    assert [finding.role for finding in seen.evidence.findings] == ["candidate"]
+    assert seen.entries.query("severity == 'ERROR'")["status"].tolist() == [503]
+    assert measured(seen.evidence)["logs.startup_errors"].value == 0
+
+
 def test_no_entry_at_all_is_no_data_and_not_zero_errors(staging: Staging) -> None:
     seen, deployed = observe(staging, filter="severity>=EMERGENCY")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -36,11 +37,14 @@ def observe(staging: Staging, image: str, baseline: str = "healthy", **env: str)
 
 
 def warm_up(staging: Staging, deployed: DeployEvidence) -> None:
-    """Ask both revisions once, as probes do, and wait until that is counted and so is not of the load."""
+    """Ask both revisions once, as probes do, and wait until that is counted and so is not of the load.
+
+    The deployment itself has asked the candidate, too.
+    """
     for url in (deployed.candidate_url, deployed.baseline_url):
         httpx.get(f"{url}/health", timeout=30)
     window = Window(start=deployed.window.start, end=deployed.window.start + timedelta(hours=1))
-    eventually(lambda: len(staging.cloud.monitoring.read("request_count", window)) == 2)
+    eventually(lambda: staging.cloud.monitoring.read("request_count", window)["value"].sum() == 3)
 
 
 def value(found: Measurement) -> float:
@@ -125,7 +129,7 @@ def test_sessions_without_an_answer_are_failures_and_not_fast_answers(
 
     answers = found["load.answer_max_s"]
     assert (answers.value, answers.samples, answers.failed) == (None, 0, 4)
-    assert answers.note.startswith("session 0: answer_timeout ")
+    assert re.match(r"session \d: answer_timeout ", answers.note)
     assert (value(found["load.failures"]), found["load.failures"].samples) == (4, 4)
     assert found["load.connect_max_s"].samples == 4
     # Without quiet time there is nothing to compare memory with.

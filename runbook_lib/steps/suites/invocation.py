@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runbook_lib.evidence import DeployEvidence, Role
 from runbook_lib.plan_suite import Suite, as_argv
+from runbook_lib.sessions import OUR_AGENT
 
 _PLAIN = {"NO_COLOR": "1", "PY_COLORS": "0", "FORCE_COLOR": "", "CLICOLOR_FORCE": "0"}
 """A kernel's environment asks for colours, which nobody wants in evidence."""
@@ -70,7 +71,7 @@ def invocation(
         env={
             **_PLAIN,
             "RUNBOOK_RUN_ID": run_id,
-            "RUNBOOK_USER_AGENT": agent_of(name, suite, run_id) or f"runbook/{run_id}",
+            "RUNBOOK_USER_AGENT": agent_of(name, suite, run_id) or f"{OUR_AGENT}{run_id}",
             **env,
             **_for_pytest(empty, {**environment, **env}),
         },
