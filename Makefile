@@ -25,11 +25,12 @@ setup: $(READY) ## make the virtual environment from the lock (every other targe
 run: $(READY) ## validate the quickstart plan on the local staging (PLAN=… for another one)
 	$(BIN)/runbook run $(PLAN)
 
+# Three workers for two cores: the tests wait, on average, for 40 % of their time.
 test: $(READY) ## run every test, browser and whole runs included
 	@command -v chromium >/dev/null || { \
 	  echo "make test drives a real browser and found no 'chromium': install Debian's package chromium" \
 	    "(apt-get install chromium), then run it again" >&2; exit 1; }
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 lab: $(READY) ## open the front page in JupyterLab (PLAN=… for another plan)
 	$(BIN)/runbook lab $(PLAN)

@@ -14,7 +14,7 @@ HEAVY = ("e2e", "browser")
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put heavy tests into one group: `-n 2 --dist loadgroup` then runs them one at a time.
+    """Put heavy tests into one group: `-n 3 --dist loadgroup` then runs them one at a time.
 
     A file that mostly waits, or that should have one worker for itself, names a group of its own.
     """
