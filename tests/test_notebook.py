@@ -12,6 +12,7 @@ from runbook_lib.errors import PlanError
 from runbook_lib.notebook import PLOTLY_MIME, Shown, begin, resume
 
 ROOT = Path(__file__).parents[1]
+AS_IT_IS = '<div class="mathjax_ignore tex2jax_ignore">'
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -19,7 +20,7 @@ def test_a_sentence_and_its_tables_are_shown_as_html_and_as_text() -> None:
     shown = Shown(sentence="Two rows", parts=(pd.DataFrame({"a": ["1", "2"]}),))
     bundle = shown._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/plain"}
-    assert bundle["text/html"].startswith("<p>Two rows</p><p><table")
+    assert bundle["text/html"].startswith(f"{AS_IT_IS}<p>Two rows</p><p><table")
     assert bundle["text/plain"].split() == ["Two", "rows", "a", "1", "2"]
 
 
@@ -39,7 +40,7 @@ def test_a_chart_brings_its_numbers_for_readers_that_draw_nothing() -> None:
 
 def test_an_empty_table_is_not_shown() -> None:
     assert Shown(sentence="None", parts=(pd.DataFrame(columns=["a"]),))._repr_mimebundle_() == {
-        "text/html": "<p>None</p>",
+        "text/html": f"{AS_IT_IS}<p>None</p></div>",
         "text/plain": "None",
     }
 
