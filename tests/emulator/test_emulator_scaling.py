@@ -98,7 +98,7 @@ async def test_as_many_start_as_those_who_wait_need_up_to_the_maximum(brisk: Clo
         brisk.deploy, "burst", max_instance_request_concurrency=1, scaling={"max_instance_count": 3}
     )
     async with httpx.AsyncClient(timeout=30) as client:
-        answers = await asyncio.gather(*(client.get(f"{made.uri}/sleep/0.2") for _ in range(9)))
+        answers = await asyncio.gather(*(client.get(f"{made.uri}/sleep/0.6") for _ in range(9)))
         assert {answer.status_code for answer in answers} == {200}
         assert len(brisk.pids("burst")) == 3
 
