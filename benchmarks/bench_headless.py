@@ -20,8 +20,8 @@ from pathlib import Path
 from benchmarks.results import Result, record
 from runbook_lib.places import NOTEBOOKS, project_root
 from runbook_lib.plan import Plan
-from runbook_lib.plan_criterion import Criterion
-from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan.criterion import Criterion
+from runbook_lib.plan.file import dump_plan, load_plan
 
 RUNS = 3
 COMMAND = ".venv/bin/python benchmarks/bench_headless.py"

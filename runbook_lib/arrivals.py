@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook_lib.plan_load import Load
+from runbook_lib.plan.load import Load
 
 _SLOWEST_PER_S = 0.1
 

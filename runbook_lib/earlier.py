@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from runbook_lib.errors import CorruptEvidence
+from runbook_lib.evidence.starts import Start, Starts
 from runbook_lib.run_folder import RunFolder
-from runbook_lib.starts import Start, Starts
 
 MOST_STARTS = 150
 """The newest are kept; 99 let even a single start of a candidate be told from them at 1 in 100."""

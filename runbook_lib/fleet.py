@@ -19,7 +19,7 @@ from runbook_lib.judging import COULD_NOT_LOOK
 from runbook_lib.kernels.forking import ForkServer, can_fork
 from runbook_lib.kernels.process import ForkedProcess
 from runbook_lib.kernels.request import Request
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.verdict import Verdict
 
@@ -158,7 +158,7 @@ def _start(task: Task, server: ForkServer | None) -> ForkedProcess | subprocess.
         return server.fork(request)
     with task.output.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "runbook_lib.entry", *arguments],
+            [sys.executable, "-m", "runbook_lib.cli.entry", *arguments],
             cwd=task.root,
             stdin=subprocess.DEVNULL,
             stdout=output,

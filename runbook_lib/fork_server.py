@@ -69,7 +69,7 @@ def _import_what_notebooks_need() -> None:
 
 
 def _import_what_runs_need() -> None:
-    import runbook_lib.cli
+    import runbook_lib.cli.app
     import runbook_lib.headless  # noqa: F401
 
 
@@ -138,7 +138,7 @@ def _be_a_kernel(request: Request) -> None:
 
 def _be_a_run(request: Request, link: socket.socket) -> None:
     """Be what `runbook` would be, with the given link to this server, until it ends."""
-    from runbook_lib.cli import main as runbook
+    from runbook_lib.cli.app import main as runbook
 
     output = os.open(request.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (sys.stdout, sys.stderr):

@@ -15,15 +15,15 @@ from runbook_lib.evidence import (
     RollbackEvidence,
     StepEvidence,
 )
-from runbook_lib.evidence_logs import LogsEvidence
-from runbook_lib.evidence_suites import SuitesEvidence
+from runbook_lib.evidence.logs import LogsEvidence
+from runbook_lib.evidence.memory import MemoryWatch
+from runbook_lib.evidence.pairs import Pairs
+from runbook_lib.evidence.starts import Starts
+from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.judge import Seen, judge
-from runbook_lib.memory import MemoryWatch
-from runbook_lib.pairs import Pairs
 from runbook_lib.places import LIVE_PAIRS
 from runbook_lib.plan import Plan
 from runbook_lib.run_folder import LedgerEntry, RunFolder
-from runbook_lib.starts import Starts
 from runbook_lib.verdict import Action, CriterionResult, Verdict
 
 OBSERVED: dict[str, type[StepEvidence]] = {

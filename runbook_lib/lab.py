@@ -11,7 +11,7 @@ from pathlib import Path
 from runbook_lib.errors import PlanError
 from runbook_lib.local_cloud import endpoints_of
 from runbook_lib.places import FRONT_PAGE, NOTEBOOKS, PLAN_VARIABLE, find_file, project_root
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 
 _QUICKSTART = f"{NOTEBOOKS}/plans/quickstart.yaml"
 _SETTINGS = Path(__file__).parent / "lab_settings"

@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from runbook_lib.clock import Clock
 from runbook_lib.errors import CloudError, NotFound, RunRefused
 from runbook_lib.lease import Lease, read_lease
-from runbook_lib.ports_cloud_run import CloudRun
+from runbook_lib.ports.cloud_run import CloudRun
 
 LIFE = timedelta(minutes=10)
 _RENEWAL = LIFE / 2

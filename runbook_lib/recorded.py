@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from runbook_lib.evidence import RevisionState, ServiceState, TrafficShare
 from runbook_lib.ports import CommandResult, Commands, Listener
-from runbook_lib.ports_cloud_run import CloudRun
+from runbook_lib.ports.cloud_run import CloudRun
 from runbook_lib.redact import redact
 from runbook_lib.run_folder import Event
 

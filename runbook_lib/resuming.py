@@ -11,7 +11,7 @@ from runbook_lib.evidence import DeployEvidence, ServiceState
 from runbook_lib.journal import last_facts
 from runbook_lib.judging import OBSERVED, unseen
 from runbook_lib.plan import Plan
-from runbook_lib.ports_cloud_run import CloudRun
+from runbook_lib.ports.cloud_run import CloudRun
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.steps.rollback import Pair, pair_of
 from runbook_lib.steps.traffic import refuse_strangers

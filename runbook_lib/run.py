@@ -33,8 +33,11 @@ from runbook_lib.evidence import (
     RollbackEvidence,
     StepEvidence,
 )
-from runbook_lib.evidence_logs import LogsEvidence
-from runbook_lib.evidence_suites import SuitesEvidence
+from runbook_lib.evidence.load_figures import LoadProgress
+from runbook_lib.evidence.logs import LogsEvidence
+from runbook_lib.evidence.pairs import Pairs
+from runbook_lib.evidence.session_table import session_table
+from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.folder_lock import here, worker_on
 from runbook_lib.journal import given_parameters
 from runbook_lib.judging import (
@@ -49,14 +52,12 @@ from runbook_lib.judging import (
 )
 from runbook_lib.leasing import ServiceLease
 from runbook_lib.live import LiveLoad, LiveSuites
-from runbook_lib.live_cloud import LiveConditions, LivePairs
-from runbook_lib.load_figures import LoadProgress
-from runbook_lib.pairs import Pairs
+from runbook_lib.live.cloud import LiveConditions, LivePairs
 from runbook_lib.places import LIVE
 from runbook_lib.plan import Plan
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 from runbook_lib.ports import Ports
-from runbook_lib.ports_logs import LogTail
+from runbook_lib.ports.logs import LogTail
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
@@ -64,7 +65,6 @@ from runbook_lib.report.record import RunRecord
 from runbook_lib.resuming import kept_steps, kept_words, pair_of_run, refuse_changes
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.scribe import LedgerScribe
-from runbook_lib.session_table import session_table
 from runbook_lib.steps.deploy import deploy
 from runbook_lib.steps.log_reading import revisions
 from runbook_lib.steps.logs import read_logs

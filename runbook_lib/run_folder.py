@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
 from runbook_lib.evidence import Record
 from runbook_lib.plan import Endpoints, Plan
-from runbook_lib.plan_file import dump_plan, load_plan
-from runbook_lib.plan_secrets import refuse_known_secrets
+from runbook_lib.plan.file import dump_plan, load_plan
+from runbook_lib.plan.secrets import refuse_known_secrets
 from runbook_lib.redact import redact, redact_json, secrets_of
 from runbook_lib.redact_table import redact_table
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from runbook_lib.clock import Clock
 from runbook_lib.errors import PlanError, RunbookError, RunRefused
 from runbook_lib.plan import Plan
-from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan.file import dump_plan, load_plan
 from runbook_lib.rehearsal import FILE, SelfTested, Tried
 from runbook_lib.run import Run
 from runbook_lib.run_folder import RunFolder

@@ -20,7 +20,7 @@ from typing import Any
 from runbook_lib.errors import RunbookError
 from runbook_lib.explained import explain
 from runbook_lib.judging import COULD_NOT_LOOK, INTERRUPTED
-from runbook_lib.live_cloud import LiveFigures
+from runbook_lib.live.cloud import LiveFigures
 from runbook_lib.run import Run, open_run
 from runbook_lib.signals import end_in_order
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runbook_lib.errors import PlanError
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 
 WritePlan = Callable[..., Path]
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from runbook_lib.arrivals import arrivals
-from runbook_lib.plan_load import Load, Stage
+from runbook_lib.plan.load import Load, Stage
 
 
 def starts(**section: object) -> list[float]:

@@ -12,7 +12,7 @@ from cloud import staging as staging
 
 from runbook_lib.decisions import decision_on, who_decides
 from runbook_lib.errors import NotApproved, PlanError, RunRefused
-from runbook_lib.plan_file import dump_plan
+from runbook_lib.plan.file import dump_plan
 from runbook_lib.run import Run
 
 

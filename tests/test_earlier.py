@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runbook_lib.earlier import MOST_STARTS, with_earlier
+from runbook_lib.evidence.starts import Start, Starts
 from runbook_lib.run_folder import RunFolder
-from runbook_lib.starts import Start, Starts
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

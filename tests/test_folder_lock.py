@@ -15,7 +15,7 @@ from small_plan import WritePlan
 
 from runbook_lib.errors import RunRefused
 from runbook_lib.folder_lock import here, runner_of, worker_on
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

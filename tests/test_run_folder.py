@@ -16,7 +16,7 @@ from small_plan import WritePlan
 from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
 from runbook_lib.evidence import Measurement, MetricsEvidence, Window
 from runbook_lib.plan import Plan
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 from runbook_lib.run_folder import LedgerEntry, RunFolder, write_atomically
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runbook_lib.evidence import MetricsEvidence
+from runbook_lib.evidence.memory import MemoryWatch
 from runbook_lib.judge.by_leak import series_of
 from runbook_lib.judge.leak import LeakFinding, LeakSpec, judge_leak
 from runbook_lib.local_cloud import STATE_VARIABLE, emulator_command
-from runbook_lib.memory import MemoryWatch
 from runbook_lib.places import NOTEBOOKS, project_root
-from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan.file import dump_plan, load_plan
 from runbook_lib.run import Run
 from runbook_lib.verdict import Outcome
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from world import LOOK, Asked, Observed
 
+from runbook_lib.evidence.pairs import FURTHEST, STEPS_PER_LOG, Grid
 from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table
 from runbook_lib.judge.paired import PASS_ALPHA, weights_of
 from runbook_lib.judge.risk import shares
-from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid
 
 Array = npt.NDArray[np.float64]
 NEVER = math.inf

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from figure import Figure
 from world import SPREAD, TWELVE, Asked
 
+from runbook_lib.evidence.pairs import FURTHEST, STEPS_PER_LOG, Look, PairCounts
 from runbook_lib.judge.paired import judge_pairs
 from runbook_lib.judge.paired_spec import PairedSpec
-from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Look, PairCounts
 
 
 def speed() -> Iterator[Figure]:

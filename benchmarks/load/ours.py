@@ -23,9 +23,9 @@ from runbook_lib.agent.load.shard import make_sessions
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.arrivals import arrivals
 from runbook_lib.event_loop import new_event_loop
-from runbook_lib.load_figures import Figures, Tallies
+from runbook_lib.evidence.load_figures import Figures, Tallies
 from runbook_lib.plan import Probes, Protocol
-from runbook_lib.plan_load import Load
+from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 
 AT_ONCE = 256

@@ -35,7 +35,7 @@ from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.cloud_logging import CloudLogging
 from runbook_lib.gcp.log_columns import SCHEMA
 from runbook_lib.plan import Target
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 
 COMMAND = ".venv/bin/python benchmarks/logs/bench_logs.py"
 ENTRIES, ROUNDS = 200_000, 3

@@ -21,9 +21,9 @@ from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.dotted import at_path
 from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
 from runbook_lib.evidence import Session
-from runbook_lib.load_figures import LoadWatch
+from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.plan import Probes
-from runbook_lib.plan_probes import Auth
+from runbook_lib.plan.probes import Auth
 from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
 from runbook_lib.redact import redact, secrets_of
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from runbook_lib.dotted import at_path
-from runbook_lib.plan_probes import Protocol
+from runbook_lib.plan.probes import Protocol
 
 Body = dict[str, Any]
 Read = Callable[[Body], object]

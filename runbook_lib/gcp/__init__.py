@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
     from runbook_lib.gcp.cloud_run import CloudRunService
     from runbook_lib.plan import Analytics
-    from runbook_lib.ports_logs import LogAnalytics
+    from runbook_lib.ports.logs import LogAnalytics
 
 __all__ = ["Cloud", "connect", "connect_analytics"]
 

@@ -19,7 +19,7 @@ from runbook_lib.gcp.log_pages import LogPages
 from runbook_lib.gcp.log_tail import CloudLogTail
 from runbook_lib.gcp.read_quota import ReadQuota
 from runbook_lib.plan import Target
-from runbook_lib.ports_logs import LogQuery, LogUsage
+from runbook_lib.ports.logs import LogQuery, LogUsage
 
 PAGE_SIZE = 1000
 REQUESTS_PER_MINUTE = 60

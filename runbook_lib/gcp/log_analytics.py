@@ -13,7 +13,7 @@ from runbook_lib.errors import NotFound
 from runbook_lib.gcp import log_sql
 from runbook_lib.gcp.channels import ask
 from runbook_lib.plan import Analytics, Target
-from runbook_lib.ports_logs import LogDigest, LogQuery, LogUsage
+from runbook_lib.ports.logs import LogDigest, LogQuery, LogUsage
 
 _MOST_ROWS = 50_000
 _SLICES = 60

@@ -17,7 +17,7 @@ from runbook_lib.errors import CloudUnavailable
 from runbook_lib.gcp.channels import translated
 from runbook_lib.gcp.log_columns import SCHEMA, as_batch
 from runbook_lib.gcp.log_order import Tidy
-from runbook_lib.ports_logs import LogNews
+from runbook_lib.ports.logs import LogNews
 
 _METHOD = "/google.logging.v2.LoggingServiceV2/TailLogEntries"
 _MOST_FAILURES = 5

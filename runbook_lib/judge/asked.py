@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from runbook_lib.catalogue import describe
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 
 
 class Asked(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook_lib.plan_criterion import BaselineBound, Criterion
+from runbook_lib.plan.criterion import BaselineBound, Criterion
 
 
 def bound_text(criterion: Criterion) -> str:

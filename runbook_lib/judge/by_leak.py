@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from runbook_lib.catalogue import describe
+from runbook_lib.evidence.memory import MemorySample, MemoryWatch
 from runbook_lib.judge.asked import asked
 from runbook_lib.judge.floors import MemoryPoint
 from runbook_lib.judge.leak import LeakFinding, LeakSeries, LeakSpec, judge_leak
-from runbook_lib.memory import MemorySample, MemoryWatch
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import CriterionResult, Outcome
 
 

@@ -6,14 +6,14 @@ import math
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
+from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.judge import paired_text
 from runbook_lib.judge.asked import asked
 from runbook_lib.judge.paired import PairedFinding, finding, weighed
 from runbook_lib.judge.paired_spec import Kind, PairedSpec
 from runbook_lib.judge.risk import Risk
 from runbook_lib.judge.trail import trail
-from runbook_lib.pairs import PairCounts
-from runbook_lib.plan_criterion import Criterion, Paired
+from runbook_lib.plan.criterion import Criterion, Paired
 from runbook_lib.verdict import CriterionResult, Outcome
 
 

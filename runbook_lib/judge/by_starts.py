@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runbook_lib.evidence import Measurement
+from runbook_lib.evidence.starts import Start, Starts
 from runbook_lib.judge.criterion import judge_criterion
 from runbook_lib.judge.startup import StartFinding, StartSamples, judge_startup
-from runbook_lib.plan_criterion import Criterion, HistoryBound
-from runbook_lib.starts import Start, Starts
+from runbook_lib.plan.criterion import Criterion, HistoryBound
 from runbook_lib.verdict import CriterionResult, Outcome
 
 _EVIDENCE = "evidence/starts.json"

@@ -8,8 +8,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from runbook_lib.evidence.pairs import FURTHEST, STEPS_PER_LOG, Grid, PairCounts
 from runbook_lib.judge.betting import Array
-from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid, PairCounts
 
 # A latency ratio beyond 3.7 counts as 3.7: slower still tells no more, and one freak session decides nothing.
 _CLIP_STEPS = 130

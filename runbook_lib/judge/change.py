@@ -5,7 +5,7 @@ from __future__ import annotations
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge.bounds import upper_limit
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import Outcome
 
 SURE = 0.95

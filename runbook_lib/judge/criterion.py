@@ -8,7 +8,7 @@ from runbook_lib.evidence import Measurement
 from runbook_lib.judge.asked import asked
 from runbook_lib.judge.bounds import absolute_breach, baseline_breach, bound_text, incomparable
 from runbook_lib.judge.change import detectable_rate, would_change
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import CriterionResult, Outcome
 
 

@@ -12,7 +12,7 @@ from runbook_lib.judge.criterion import judge_criterion
 from runbook_lib.judge.risk import Risk, risks
 from runbook_lib.judge.seen import Seen
 from runbook_lib.plan import Plan
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import CriterionResult
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runbook_lib.evidence.pairs import FURTHEST, STEPS_PER_LOG, Grid
 from runbook_lib.judge.betting import Array, evidence_needed, log_fortune
 from runbook_lib.judge.cells import Table, ladder, ladder_logs, purses, stakes
-from runbook_lib.pairs import FURTHEST, STEPS_PER_LOG, Grid
 
 # What the mixture over gamblers costs, in units of log evidence.
 _PRICE_OF_MIXING = 1.0

@@ -10,7 +10,7 @@ from runbook_lib.judge.each import judge_each
 from runbook_lib.judge.regression import judge_regression
 from runbook_lib.judge.seen import Seen
 from runbook_lib.plan import Plan
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import Action, Confidence, CriterionResult, Outcome, RegressionResult
 
 # A little more than 1 in 100 and 1 in 20: evidence that just suffices must not fail by its last binary digit.

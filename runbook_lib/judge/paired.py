@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.judge.betting import evidence_needed
 from runbook_lib.judge.cells import Table, table
 from runbook_lib.judge.estimates import Estimate, estimate
 from runbook_lib.judge.paired_spec import PairedSpec
 from runbook_lib.judge.weighing import Weights, weigh
-from runbook_lib.pairs import PairCounts
 from runbook_lib.verdict import Outcome
 
 PASS_ALPHA = 0.02

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from runbook_lib.pairs import Grid
+from runbook_lib.evidence.pairs import Grid
 
 Kind = Literal["share", "tail", "latency", "zero"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge.criterion import find
 from runbook_lib.plan import Regression
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import Outcome, RegressionResult
 
 

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Measurement, Role
-from runbook_lib.memory import MemoryWatch
-from runbook_lib.pairs import PairCounts
-from runbook_lib.starts import Starts
+from runbook_lib.evidence.memory import MemoryWatch
+from runbook_lib.evidence.pairs import PairCounts
+from runbook_lib.evidence.starts import Starts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.judge.by_pairs import spec_of
 from runbook_lib.judge.paired import weighed
 from runbook_lib.judge.risk import risks
-from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.verdict import Outcome
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runbook_lib.evidence.pairs import Grid
 from runbook_lib.judge.betting import Array, block_gains, log_fortune, pair_gains
 from runbook_lib.judge.cells import Table, purses, stakes
 from runbook_lib.judge.steadiness import excess
-from runbook_lib.pairs import Grid
 
 
 @dataclass(frozen=True, kw_only=True)

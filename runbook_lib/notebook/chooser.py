@@ -13,7 +13,7 @@ from runbook_lib.errors import RunbookError
 from runbook_lib.explained import explain
 from runbook_lib.notebook.shown import Shown, Trouble
 from runbook_lib.places import project_root
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 
 _WIDE = widgets.Layout(width="36em")
 _NARROW_NAMES = {"description_width": "6em"}

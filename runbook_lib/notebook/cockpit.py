@@ -172,7 +172,7 @@ class Cockpit:
 
     def help(self) -> Markdown:
         """Show the reference of the plan."""
-        from runbook_lib.plan_reference import render
+        from runbook_lib.plan.reference import render
 
         return Markdown(render())  # type: ignore[no-untyped-call]
 

@@ -16,7 +16,7 @@ from runbook_lib.errors import RunbookError
 from runbook_lib.explained import explain
 from runbook_lib.notebook.panel import Place
 from runbook_lib.notebook.shown import Shown, Trouble
-from runbook_lib.ports_logs import LogNews
+from runbook_lib.ports.logs import LogNews
 from runbook_lib.report import log_tables, tables
 from runbook_lib.run import Run
 

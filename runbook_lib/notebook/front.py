@@ -15,7 +15,7 @@ from runbook_lib.notebook.entry import choose, chosen_run, start
 from runbook_lib.notebook.overview import Overview
 from runbook_lib.notebook.shown import Shown, Trouble
 from runbook_lib.places import NOTEBOOKS, PLAN_VARIABLE, project_root
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 from runbook_lib.report import tables
 from runbook_lib.run import open_run
 

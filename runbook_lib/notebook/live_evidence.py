@@ -8,7 +8,7 @@ from html import escape
 
 from runbook_lib.errors import RunbookError
 from runbook_lib.judging import judged_so_far
-from runbook_lib.live_cloud import load_now
+from runbook_lib.live.cloud import load_now
 from runbook_lib.report import charts, load_tables, tables, text
 from runbook_lib.run import Run
 from runbook_lib.verdict import CriterionResult, LookSeen

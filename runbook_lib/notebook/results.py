@@ -11,8 +11,8 @@ from runbook_lib.evidence import (
     PromoteEvidence,
     RollbackEvidence,
 )
-from runbook_lib.evidence_logs import LogsEvidence
-from runbook_lib.evidence_suites import SuitesEvidence
+from runbook_lib.evidence.logs import LogsEvidence
+from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.notebook.shown import Numbers, Shown
 from runbook_lib.report import log_tables, probe_tables, suite_tables, tables, text
 from runbook_lib.report.html import Chart, all_charts

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from runbook_lib.evidence import Role, Session
-from runbook_lib.evidence_logs import LogsEvidence
+from runbook_lib.evidence.logs import LogsEvidence
 from runbook_lib.report import tables, text
 from runbook_lib.verdict import CriterionResult
 

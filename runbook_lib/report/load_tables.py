@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runbook_lib.load_figures import Figures, LoadProgress
+from runbook_lib.evidence.load_figures import Figures, LoadProgress
 from runbook_lib.report.tables import table_of
 from runbook_lib.report.text import milliseconds
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from runbook_lib.evidence_logs import SEVERITIES, LogsEvidence, LogTemplate, RequestStatistics, weights
+from runbook_lib.evidence.logs import SEVERITIES, LogsEvidence, LogTemplate, RequestStatistics, weights
 from runbook_lib.report import text
 from runbook_lib.report.tables import table_of
 

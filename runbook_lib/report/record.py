@@ -18,8 +18,8 @@ from runbook_lib.evidence import (
     StepEvidence,
     TrafficShare,
 )
-from runbook_lib.evidence_logs import LogsEvidence
-from runbook_lib.evidence_suites import SuitesEvidence
+from runbook_lib.evidence.logs import LogsEvidence
+from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.plan import Plan
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.verdict import CriterionResult, Verdict

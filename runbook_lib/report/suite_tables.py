@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runbook_lib.evidence_suites import SuitesEvidence, TestResult
+from runbook_lib.evidence.suites import SuitesEvidence, TestResult
 from runbook_lib.report import text
 from runbook_lib.report.record import RunRecord
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import DeployEvidence, Role, Session, StepEvidence, TrafficShare
-from runbook_lib.evidence_logs import SEVERITIES, LogFinding, LogsEvidence
-from runbook_lib.evidence_suites import SuiteResult
+from runbook_lib.evidence.logs import SEVERITIES, LogFinding, LogsEvidence
+from runbook_lib.evidence.suites import SuiteResult
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import suite_tables, text
 from runbook_lib.report.record import RunRecord

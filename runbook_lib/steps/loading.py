@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from runbook_lib.arrivals import Arrival, arrivals
 from runbook_lib.evidence import Role, Session, Window
-from runbook_lib.load_figures import LoadProgress, Tallies
-from runbook_lib.load_figures import merge as merge_tallies
-from runbook_lib.pairs import PairCounts, merge, pairs_per_look
+from runbook_lib.evidence.load_figures import LoadProgress, Tallies
+from runbook_lib.evidence.load_figures import merge as merge_tallies
+from runbook_lib.evidence.pairs import PairCounts, merge, pairs_per_look
 from runbook_lib.plan import Plan
 from runbook_lib.ports import LoadJob, Ports
 from runbook_lib.steps.gauge import open_sessions

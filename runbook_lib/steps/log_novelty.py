@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from runbook_lib.evidence_logs import SEVERE, SEVERITIES, LogTemplate, TemplateChange, weights
+from runbook_lib.evidence.logs import SEVERE, SEVERITIES, LogTemplate, TemplateChange, weights
 from runbook_lib.steps.log_reading import shortened
 from runbook_lib.steps.log_templates import stack_of, templates
 

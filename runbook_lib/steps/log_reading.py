@@ -10,10 +10,10 @@ from typing import get_args
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, RevisionState, Role, Window
-from runbook_lib.evidence_logs import SEVERE, LogFinding, weights
+from runbook_lib.evidence.logs import SEVERE, LogFinding, weights
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
-from runbook_lib.ports_logs import LogDigest, LogQuery, LogUsage
+from runbook_lib.ports.logs import LogDigest, LogQuery, LogUsage
 
 ROLES: tuple[Role, ...] = get_args(Role)
 COLUMNS = (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from runbook_lib.evidence import Role
-from runbook_lib.evidence_logs import RequestStatistics, weights
+from runbook_lib.evidence.logs import RequestStatistics, weights
 
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}

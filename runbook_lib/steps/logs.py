@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, Measurement, RevisionState, Role, Window
-from runbook_lib.evidence_logs import LogsEvidence, weights
+from runbook_lib.evidence.logs import LogsEvidence, weights
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.sessions import OUR_AGENT

@@ -19,12 +19,12 @@ from runbook_lib.evidence import (
     Session,
     Window,
 )
-from runbook_lib.load_figures import LAG_SHARE
-from runbook_lib.memory import MemoryWatch
-from runbook_lib.pairs import PairCounts
+from runbook_lib.evidence.load_figures import LAG_SHARE
+from runbook_lib.evidence.memory import MemoryWatch
+from runbook_lib.evidence.pairs import PairCounts
+from runbook_lib.evidence.starts import Starts
 from runbook_lib.plan import Plan
 from runbook_lib.ports import MetricType, Ports
-from runbook_lib.starts import Starts
 from runbook_lib.steps.isolation import leaks, sentence
 from runbook_lib.steps.loading import Enough, Loaded, Show, load
 from runbook_lib.steps.measuring import measurement

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import Role, Session
-from runbook_lib.pairs import (
+from runbook_lib.evidence.pairs import (
     Pair,
     PairCounts,
     count_breaches,
@@ -16,7 +16,7 @@ from runbook_lib.pairs import (
     count_latencies,
 )
 from runbook_lib.plan import Plan
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 
 Value = Callable[[Session], float | None]
 

@@ -11,7 +11,7 @@ from runbook_lib.dotted import at_path
 from runbook_lib.errors import AgentError
 from runbook_lib.evidence import HealthPoll, Role, Session
 from runbook_lib.plan import Probes
-from runbook_lib.plan_probes import Health
+from runbook_lib.plan.probes import Health
 from runbook_lib.ports import LISTEN_S, ChatSession, HttpReply, Ports
 from runbook_lib.sessions import Attempt, user_number
 from runbook_lib.steps.clauses import Ground, Tried, try_clauses

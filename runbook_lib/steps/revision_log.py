@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from runbook_lib.evidence import Window
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 from runbook_lib.steps.prober import Seen
 
 _MOST_REQUESTS = 1000

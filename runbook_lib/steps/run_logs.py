@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, Measurement, Window
-from runbook_lib.evidence_logs import LogsEvidence, RequestStatistics, weights
+from runbook_lib.evidence.logs import LogsEvidence, RequestStatistics, weights
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.log_novelty import novel_errors

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence, RevisionState, Role
+from runbook_lib.evidence.starts import Start, Starts
 from runbook_lib.plan import Endpoints, Target
-from runbook_lib.starts import Start, Starts
 
 
 def seen_starts(series: pd.DataFrame, deployed: DeployEvidence, target: Target) -> Starts:

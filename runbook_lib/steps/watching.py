@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from runbook_lib.evidence import Role, Session
-from runbook_lib.memory import MemorySample, MemoryWatch
+from runbook_lib.evidence.memory import MemorySample, MemoryWatch
 from runbook_lib.steps.loading import Loaded
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")

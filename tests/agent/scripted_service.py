@@ -15,7 +15,7 @@ from engines import Engine
 
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.plan import Probes
-from runbook_lib.plan_probes import Protocol as ChatProtocol
+from runbook_lib.plan.probes import Protocol as ChatProtocol
 from runbook_lib.ports import Agents
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJlLW9mLXRoZS10ZXN0LXRva2Vu"  # noqa: S105

@@ -10,7 +10,7 @@ import pytest
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.errors import ProtocolViolation
-from runbook_lib.plan_probes import Protocol
+from runbook_lib.plan.probes import Protocol
 from runbook_lib.ports import Answer
 
 PROTOCOL = Protocol()

@@ -16,9 +16,9 @@ from runbook_lib.agent.load.attempts import attempts_of
 from runbook_lib.arrivals import arrivals
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import Role, Session
-from runbook_lib.load_figures import Figures, LoadWatch, Tallies
+from runbook_lib.evidence.load_figures import Figures, LoadWatch, Tallies
 from runbook_lib.plan import Probes
-from runbook_lib.plan_load import Load
+from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 from runbook_lib.sessions import Attempt
 

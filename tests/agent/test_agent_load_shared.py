@@ -18,9 +18,9 @@ from runbook_lib.agent.client import AgentClient
 from runbook_lib.arrivals import arrivals
 from runbook_lib.errors import PlanError
 from runbook_lib.evidence import Role, Session
-from runbook_lib.load_figures import LoadWatch, Tallies
+from runbook_lib.evidence.load_figures import LoadWatch, Tallies
 from runbook_lib.plan import Auth, Probes
-from runbook_lib.plan_load import Load
+from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 
 PATIENCE_S = 60

@@ -12,7 +12,7 @@ from scripted_service import TOKEN, ScriptedService, client
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
-from runbook_lib.plan_probes import Protocol
+from runbook_lib.plan.probes import Protocol
 from runbook_lib.ports import Answer
 
 STREAMING = Protocol(

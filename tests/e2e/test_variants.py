@@ -9,7 +9,7 @@ import pytest
 from whole_run import ROOT
 
 from runbook_lib.clock import SystemClock
-from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan.file import dump_plan, load_plan
 from runbook_lib.rehearsal import FILE, SelfTested, Tried
 from runbook_lib.run import Run, open_run
 from runbook_lib.run_folder import RunFolder

@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from runbook_lib.plan_criterion import Criterion
-from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan.criterion import Criterion
+from runbook_lib.plan.file import dump_plan, load_plan
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "notebooks" / "plans" / "quickstart.yaml"

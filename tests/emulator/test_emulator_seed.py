@@ -14,7 +14,7 @@ from gcloud_shell import Shell, require_gcloud, shell
 from markdown_it import MarkdownIt
 
 from runbook_lib.plan import Suite
-from runbook_lib.plan_suite import as_argv
+from runbook_lib.plan.suite import as_argv
 
 SEED = ROOT / "docs" / "seed" / "issue-891-staging-validation-report.md"
 FOLDER = ROOT / "runbook_lib" / "emulator" / "sample_service"

@@ -21,7 +21,7 @@ from runbook_lib.gcp.cloud_run_states import revision_state, service_state
 from runbook_lib.gcp.log_columns import as_batch, entries_of, next_token
 from runbook_lib.lease import Lease, read_lease
 from runbook_lib.plan import Protocol
-from runbook_lib.plan_file import load_plan
+from runbook_lib.plan.file import load_plan
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
 from runbook_lib.steps.suites.junit import read_junit
 

@@ -14,7 +14,7 @@ from runbook_lib.errors import CloudError
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.cloud_logging import CloudLogging
 from runbook_lib.plan import Target
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 
 DTYPES = {
     "time": "datetime64[ns, UTC]", "severity": "str", "revision": "str", "log": "str", "message": "str",

@@ -19,7 +19,7 @@ from scripted_log import START, entry
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.cloud_logging import CloudLogging
 from runbook_lib.plan import Target
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 
 TARGET = Target(project="p", region="r", service="chat")
 LABELS = {"service_name": "chat", "location": "r", "revision_name": "rev"}

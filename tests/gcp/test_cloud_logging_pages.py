@@ -17,7 +17,7 @@ from runbook_lib.errors import CloudUnavailable, PermissionDenied
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.cloud_logging import CloudLogging
 from runbook_lib.plan import Target
-from runbook_lib.ports_logs import LogQuery, LogUsage
+from runbook_lib.ports.logs import LogQuery, LogUsage
 
 TARGET = Target(project="p", region="r", service="chat")
 QUERY = LogQuery(revision="rev", start=START, end=START + timedelta(hours=1), limit=10**6)

@@ -20,7 +20,7 @@ from runbook_lib.errors import CloudError, CloudUnavailable, Conflict, NotFound,
 from runbook_lib.evidence import TrafficShare, Window
 from runbook_lib.gcp.channels import act
 from runbook_lib.plan import Endpoints, Target
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 
 CRASH_TEXT = "The user-provided container failed to start and listen on the port"
 REFUSED_HINT = "check the network and the endpoint, then run the step again"

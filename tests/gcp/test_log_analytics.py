@@ -15,11 +15,11 @@ from scripted_log import START, entry
 
 from runbook_lib import gcp
 from runbook_lib.errors import CloudError, CloudUnavailable, NotFound, PlanError
-from runbook_lib.evidence_logs import weights
+from runbook_lib.evidence.logs import weights
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.log_analytics import BigQueryLogs
 from runbook_lib.plan import Analytics, Endpoints, Logs
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 from runbook_lib.steps.log_novelty import compare
 from runbook_lib.steps.log_requests import statistics
 

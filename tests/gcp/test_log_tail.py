@@ -24,7 +24,7 @@ from runbook_lib.errors import PermissionDenied
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.cloud_logging import CloudLogging
 from runbook_lib.plan import Target
-from runbook_lib.ports_logs import LogNews, LogTail
+from runbook_lib.ports.logs import LogNews, LogTail
 
 TARGET = Target(project="p", region="r", service="chat")
 UNAVAILABLE, OUT_OF_RANGE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OUT_OF_RANGE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from runbook_lib.evidence.pairs import Pair, PairCounts, count_failures, count_latencies, merge
 from runbook_lib.judge.paired_spec import PairedSpec
-from runbook_lib.pairs import Pair, PairCounts, count_failures, count_latencies, merge
 
 SHARE = PairedSpec(kind="share", tolerance=0, margin=0.01)
 TAIL = PairedSpec(kind="tail", tolerance=0.01, margin=0.03)

@@ -8,10 +8,10 @@ from typing import Any
 
 from runbook_lib.catalogue import METRICS, describe
 from runbook_lib.evidence import Measurement, Role, Window
+from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.judge import Judgement, Seen, judge
-from runbook_lib.pairs import PairCounts
 from runbook_lib.plan import Plan
-from runbook_lib.plan_criterion import BaselineBound, Criterion
+from runbook_lib.plan.criterion import BaselineBound, Criterion
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WINDOW = Window(start=NOON, end=NOON + timedelta(minutes=5))

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from runbook_lib.evidence.pairs import Grid
 from runbook_lib.judge.betting import Array, block_gains, log_fortune, pair_gains
 from runbook_lib.judge.cells import ladder, purses, stakes
-from runbook_lib.pairs import Grid
 
 # Chances of candidate better, equal, worse whose mean is the tolerance in the parameter beside them.
 HYPOTHESES = [

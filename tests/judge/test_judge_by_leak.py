@@ -8,10 +8,10 @@ import re
 import pytest
 from measured import criterion, plan_of
 
+from runbook_lib.evidence.memory import MemorySample, MemoryWatch
 from runbook_lib.judge import Seen, judge
 from runbook_lib.judge.by_leak import series_of, spec_of
 from runbook_lib.judge.leak import LeakSpec, judge_leak
-from runbook_lib.memory import MemorySample, MemoryWatch
 from runbook_lib.verdict import CriterionResult, Outcome
 
 SECONDS, PER_S = 120, 20

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from measured import criterion, judged_run, measured, plan_of
 
+from runbook_lib.evidence.pairs import Pair, PairCounts, count_breaches, count_failures, merge
 from runbook_lib.judge import settled
 from runbook_lib.judge.by_pairs import bound_text, spec_of
 from runbook_lib.judge.risk import risks
-from runbook_lib.pairs import Pair, PairCounts, count_breaches, count_failures, merge
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import CriterionResult, Outcome
 
 SHARE = {"tolerance": 0.005, "margin": 0.05}

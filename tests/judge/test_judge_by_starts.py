@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import NOON, criterion, measured, plan_of
 
+from runbook_lib.evidence.starts import Start, Starts
 from runbook_lib.judge import Seen, judge
-from runbook_lib.plan_criterion import HistoryBound
-from runbook_lib.starts import Start, Starts
+from runbook_lib.plan.criterion import HistoryBound
 from runbook_lib.verdict import CriterionResult, Outcome
 
 FAIL, INCONCLUSIVE, PASS, ERROR = Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.ERROR

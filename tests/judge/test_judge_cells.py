@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from runbook_lib.evidence.pairs import FURTHEST, Grid, Look, PairCounts
 from runbook_lib.judge.cells import ladder, ladder_logs, purses, stakes, table
-from runbook_lib.pairs import FURTHEST, Grid, Look, PairCounts
 
 GRIDS: tuple[Grid, Grid] = ("failures", "latencies")
 LOOKS = (

@@ -9,7 +9,7 @@ from runbook_lib.evidence import Measurement
 from runbook_lib.judge import Judgement
 from runbook_lib.judge.bounds import headroom
 from runbook_lib.judge.judgement import overall
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import Outcome
 
 PASS, INCONCLUSIVE, ERROR, FAIL = Outcome

@@ -12,13 +12,7 @@ from drawn import LATENCY, SHARE, TAIL, ZERO, failures, flags, latencies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runbook_lib.judge.cells import ladder, table
-from runbook_lib.judge.estimates import estimate
-from runbook_lib.judge.paired import judge_pairs, weighed
-from runbook_lib.judge.paired_spec import PairedSpec
-from runbook_lib.judge.paired_text import reason
-from runbook_lib.judge.trail import trail
-from runbook_lib.pairs import (
+from runbook_lib.evidence.pairs import (
     Look,
     Pair,
     PairCounts,
@@ -27,6 +21,12 @@ from runbook_lib.pairs import (
     count_latencies,
     merge,
 )
+from runbook_lib.judge.cells import ladder, table
+from runbook_lib.judge.estimates import estimate
+from runbook_lib.judge.paired import judge_pairs, weighed
+from runbook_lib.judge.paired_spec import PairedSpec
+from runbook_lib.judge.paired_text import reason
+from runbook_lib.judge.trail import trail
 from runbook_lib.verdict import Outcome
 
 ALPHA = 0.001

@@ -8,7 +8,7 @@ from measured import judged_run, measured, plan_of
 
 from runbook_lib.evidence import Measurement
 from runbook_lib.judge.criterion import find
-from runbook_lib.plan_criterion import BaselineBound, Criterion
+from runbook_lib.plan.criterion import BaselineBound, Criterion
 from runbook_lib.verdict import Outcome
 
 QUICK = settings(max_examples=80, deadline=None)

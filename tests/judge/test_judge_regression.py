@@ -6,7 +6,7 @@ import pytest
 from measured import criterion, judged_run, measured, plan_of
 
 from runbook_lib.evidence import Measurement, Role
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.verdict import Outcome, RegressionResult
 
 PASS, INCONCLUSIVE, ERROR, FAIL = Outcome

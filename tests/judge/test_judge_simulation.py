@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "judge"))
 import ours
 import world
 
+from runbook_lib.evidence.pairs import Pair, PairCounts, count_failures, count_latencies, merge
 from runbook_lib.judge.paired import judge_pairs
 from runbook_lib.judge.risk import shares
-from runbook_lib.pairs import Pair, PairCounts, count_failures, count_latencies, merge
 from runbook_lib.verdict import Outcome
 
 SCENARIOS = (

@@ -6,8 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from runbook_lib.plan_criterion import Criterion
-from runbook_lib.plan_file import dump_plan, load_plan
+from runbook_lib.plan.criterion import Criterion
+from runbook_lib.plan.file import dump_plan, load_plan
 from runbook_lib.run_folder import LedgerEntry, RunFolder
 
 ROOT = Path(__file__).parents[2]

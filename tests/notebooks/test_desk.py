@@ -15,7 +15,7 @@ from cloud import emulator as emulator
 from cockpit_project import events
 
 from runbook_lib.plan import Endpoints
-from runbook_lib.plan_file import dump_plan
+from runbook_lib.plan.file import dump_plan
 from runbook_lib.run import Run
 from runbook_lib.run_folder import LedgerEntry
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from runbook_lib.evidence import DeployEvidence
 from runbook_lib.gcp.channels import channel_to
-from runbook_lib.plan_file import dump_plan
+from runbook_lib.plan.file import dump_plan
 from runbook_lib.run import Run
 
 pytestmark = pytest.mark.browser

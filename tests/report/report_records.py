@@ -24,8 +24,8 @@ from runbook_lib.evidence import (
     TrafficShare,
     Window,
 )
-from runbook_lib.evidence_logs import LogFinding, LogsEvidence, LogTemplate, RequestStatistics
-from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult, Trouble
+from runbook_lib.evidence.logs import LogFinding, LogsEvidence, LogTemplate, RequestStatistics
+from runbook_lib.evidence.suites import SuiteResult, SuitesEvidence, TestResult, Trouble
 from runbook_lib.plan import Plan
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult, Verdict

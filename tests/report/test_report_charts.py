@@ -7,7 +7,7 @@ import pytest
 import report_records as records
 
 from runbook_lib.evidence import EventSeen
-from runbook_lib.evidence_logs import LogsEvidence
+from runbook_lib.evidence.logs import LogsEvidence
 from runbook_lib.report import charts
 
 

@@ -16,7 +16,7 @@ from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import SystemClock
 from runbook_lib.evidence import DeployEvidence, RevisionState, Window
 from runbook_lib.plan import Candidate, Issue, Plan, Probes, Target
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.ports import Ports
 
 CANDIDATE, BASELINE = "s-2", "s-1"

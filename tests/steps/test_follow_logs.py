@@ -14,8 +14,8 @@ import pytest
 from cloud import Staging
 from patience import eventually
 
-from runbook_lib.cli import main
-from runbook_lib.plan_file import dump_plan
+from runbook_lib.cli.app import main
+from runbook_lib.plan.file import dump_plan
 from runbook_lib.run import Run
 
 RUNBOOK = str(Path(sys.executable).parent / "runbook")

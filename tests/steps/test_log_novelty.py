@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from runbook_lib.evidence_logs import LogTemplate
+from runbook_lib.evidence.logs import LogTemplate
 from runbook_lib.steps.log_novelty import chance_of, compare, novel_errors
 from runbook_lib.steps.log_reading import COLUMNS
 

@@ -13,7 +13,7 @@ from patience import eventually
 
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import DeployEvidence, Measurement, Window
-from runbook_lib.pairs import PairCounts
+from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.steps.metrics import MetricsObservation, measure
 

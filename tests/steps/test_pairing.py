@@ -9,7 +9,7 @@ import pytest
 
 from runbook_lib.evidence import EventSeen, Role, Session
 from runbook_lib.plan import Plan
-from runbook_lib.plan_criterion import Criterion
+from runbook_lib.plan.criterion import Criterion
 from runbook_lib.steps.pairing import count_pairs, session_value
 
 GOOD = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runbook_lib.agent.load.share import ShareOut, make_here, processes_for
 from runbook_lib.evidence import Session
-from runbook_lib.load_figures import LoadWatch
+from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.ports import LoadJob
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from runbook_lib.agent.load.share import Share, ShareOut, make_alone
 from runbook_lib.errors import PlanError, RunbookError
 from runbook_lib.evidence import Session
-from runbook_lib.load_figures import LoadWatch, Tallies, Tally, merged
+from runbook_lib.evidence.load_figures import LoadWatch, Tallies, Tally, merged
 from runbook_lib.ports import LoadJob
 
 _FIELD = "probes.load.scheduler"

@@ -12,7 +12,7 @@ from typing import Any
 
 from runbook_lib.agent.load.share import Share, make_alone
 from runbook_lib.evidence import Session
-from runbook_lib.load_figures import LoadWatch, Tallies, merged
+from runbook_lib.evidence.load_figures import LoadWatch, Tallies, merged
 
 _TRIES = 2
 

@@ -11,7 +11,7 @@ from runbook_lib.agent.load.attempts import attempts_of
 from runbook_lib.agent.load.users import Users
 from runbook_lib.errors import AgentError
 from runbook_lib.evidence import Role, Session
-from runbook_lib.load_figures import Counting, LoadWatch, Tally
+from runbook_lib.evidence.load_figures import Counting, LoadWatch, Tally
 from runbook_lib.plan import Probes
 from runbook_lib.ports import Agents, ChatSession, LoadJob
 from runbook_lib.sessions import Attempt

@@ -18,9 +18,9 @@ from runbook_lib.agent.load.shard import make_sessions
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.event_loop import new_event_loop
 from runbook_lib.evidence import Session
-from runbook_lib.load_figures import LoadWatch
+from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.plan import Probes
-from runbook_lib.plan_load import Load
+from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 
 SESSIONS_PER_S = 1000

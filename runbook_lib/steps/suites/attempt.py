@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event
 
 from runbook_lib.evidence import DeployEvidence, Role
-from runbook_lib.evidence_suites import TestResult
-from runbook_lib.plan_suite import Suite
+from runbook_lib.evidence.suites import TestResult
+from runbook_lib.plan.suite import Suite
 from runbook_lib.ports import CommandResult, Ports
 from runbook_lib.redact import plain, redact
 from runbook_lib.steps.suites.go_test import GoTestReader

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runbook_lib.evidence_suites import TestResult
-from runbook_lib.plan_suite import Suite, as_argv
+from runbook_lib.evidence.suites import TestResult
+from runbook_lib.plan.suite import Suite, as_argv
 from runbook_lib.steps.suites.attempt import Attempt, Bench, Report, attempt
 
 _OF_THE_SUITE = re.compile(r"exit code -?\d+|time limit|pytest|plan|bail out|report")

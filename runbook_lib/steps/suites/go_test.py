@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runbook_lib.evidence_suites import TestResult, TestStatus
+from runbook_lib.evidence.suites import TestResult, TestStatus
 from runbook_lib.steps.suites.reported import ENDED_IN_IT, MOST_TESTS, RAW_CHARS, Tally, a_test
 
 _ENDS: dict[str, TestStatus] = {"pass": "passed", "fail": "failed", "skip": "skipped"}

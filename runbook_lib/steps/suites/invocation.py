@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runbook_lib.evidence import DeployEvidence, Role
-from runbook_lib.plan_suite import Suite, as_argv
+from runbook_lib.plan.suite import Suite, as_argv
 from runbook_lib.sessions import OUR_AGENT
 
 _PLAIN = {"NO_COLOR": "1", "PY_COLORS": "0", "FORCE_COLOR": "", "CLICOLOR_FORCE": "0"}

@@ -9,7 +9,7 @@ from xml.parsers import expat
 from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase, TestSuite
 from junitparser.xunit2 import FlakyError, FlakyFailure
 
-from runbook_lib.evidence_suites import TestResult, TestStatus
+from runbook_lib.evidence.suites import TestResult, TestStatus
 from runbook_lib.steps.suites.reported import MOST_TESTS, a_test
 
 _LARGEST_BYTES = 32_000_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from runbook_lib.evidence_suites import TestResult, TestStatus
+from runbook_lib.evidence.suites import TestResult, TestStatus
 from runbook_lib.steps.suites.reported import ENDED_IN_IT, MOST_TESTS, Tally, a_test
 
 _STRICT = "[XPASS(strict)]"

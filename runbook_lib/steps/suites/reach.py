@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from runbook_lib.evidence_suites import SuiteResult, TestResult
-from runbook_lib.plan_suite import Suite
+from runbook_lib.evidence.suites import SuiteResult, TestResult
+from runbook_lib.plan.suite import Suite
 
 IN_THE_SUITE = "passed, but the candidate's request log shows no request in the suite's time"
 IN_THE_TEST = "passed, but the candidate's request log shows no request in the test's time"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from runbook_lib.evidence_suites import TestResult, TestStatus
+from runbook_lib.evidence.suites import TestResult, TestStatus
 from runbook_lib.redact import plain, redact
 
 NAME_CHARS = 500

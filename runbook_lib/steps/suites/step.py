@@ -11,11 +11,11 @@ import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import DeployEvidence, Measurement, Role, Window
-from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult
+from runbook_lib.evidence.suites import SuiteResult, SuitesEvidence, TestResult
 from runbook_lib.plan import Plan
-from runbook_lib.plan_suite import Suite, as_argv
+from runbook_lib.plan.suite import Suite, as_argv
 from runbook_lib.ports import Ports
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 from runbook_lib.redact import redact
 from runbook_lib.steps.measuring import measurement
 from runbook_lib.steps.suites.attempt import Bench, attempt

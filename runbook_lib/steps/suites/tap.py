@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from runbook_lib.evidence_suites import TestResult, TestStatus
+from runbook_lib.evidence.suites import TestResult, TestStatus
 from runbook_lib.steps.suites.reported import DETAIL_CHARS, MOST_TESTS, Tally, a_test
 
 _VERSION = re.compile(r"TAP version \d+\s*$")

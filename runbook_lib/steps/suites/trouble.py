@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from runbook_lib.evidence import DeployEvidence
-from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence, TestResult, Trouble
+from runbook_lib.evidence.suites import SuiteResult, SuitesEvidence, TestResult, Trouble
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
-from runbook_lib.ports_logs import LogQuery
+from runbook_lib.ports.logs import LogQuery
 from runbook_lib.redact import redact
 
 FAILURES = "evidence/failures"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook_lib.evidence_suites import TestResult
+from runbook_lib.evidence.suites import TestResult
 from runbook_lib.steps.suites.invocation import PLUGIN
 from runbook_lib.steps.suites.pytest_log import PytestLogReader
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from runbook_lib.evidence import Window
-from runbook_lib.evidence_suites import SuiteResult, TestResult
-from runbook_lib.plan_suite import Suite
+from runbook_lib.evidence.suites import SuiteResult, TestResult
+from runbook_lib.plan.suite import Suite
 from runbook_lib.steps.suites.reach import NO_TIME, RequestLog, believed
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from cloud import Staging
 from zoo import JWT
 
 from runbook_lib.places import LIVE
-from runbook_lib.plan_file import dump_plan
+from runbook_lib.plan.file import dump_plan
 from runbook_lib.run import Run
 
 SECRET, THING = "swordfish-4711", "opaque-thing-0815"

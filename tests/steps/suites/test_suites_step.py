@@ -14,9 +14,9 @@ from cloud import Staging, measured
 
 from runbook_lib.errors import CommandFailed
 from runbook_lib.evidence import DeployEvidence, Measurement
-from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence
+from runbook_lib.evidence.suites import SuiteResult, SuitesEvidence
 from runbook_lib.plan import Endpoints, Plan
-from runbook_lib.plan_suite import Suite, as_argv
+from runbook_lib.plan.suite import Suite, as_argv
 from runbook_lib.redact import secrets_of
 from runbook_lib.steps.suites import run_suites
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook_lib.evidence_suites import TestResult
+from runbook_lib.evidence.suites import TestResult
 from runbook_lib.steps.suites.tap import TapReader
 
 

@@ -14,7 +14,7 @@ from cloud import Staging
 from zoo import JWT, REACH, ZOO, Animal
 
 from runbook_lib.evidence import DeployEvidence, Measurement
-from runbook_lib.evidence_suites import SuiteResult, SuitesEvidence
+from runbook_lib.evidence.suites import SuiteResult, SuitesEvidence
 from runbook_lib.plan import Endpoints
 from runbook_lib.steps.suites import run_suites, trouble_files
 

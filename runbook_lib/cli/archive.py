@@ -1,0 +1,108 @@
+"""The commands for runs that are finished: verify, publish, prune, history, diff, comment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runbook_lib.errors import PlanError, RunbookError
+from runbook_lib.places import find_file, project_root
+from runbook_lib.redact import secrets_of
+from runbook_lib.terminal import say, show_error
+
+if TYPE_CHECKING:
+    from runbook_lib.archive.places import Place
+    from runbook_lib.run import Run
+
+app = typer.Typer()
+
+PANEL = "Finished runs"
+_GITHUB = {"GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"}
+RunPlace = Annotated[str, typer.Argument(metavar="RUN", help="Run folder here, or gs://BUCKET/FOLDER/RUN.")]
+OutputsPlace = Annotated[
+    str, typer.Argument(metavar="[FOLDER]", help="Folder of run folders, here or gs://BUCKET/FOLDER.")
+]
+
+
+@app.command(rich_help_panel=PANEL)
+def verify(run: RunPlace) -> None:
+    """Find every byte of a run that changed since it was sealed, and follow the chain to the runs before."""
+    from runbook_lib.archive.manifest import verify as verify_run
+    from runbook_lib.archive.places import place
+    from runbook_lib.terminal.archive import show_verified
+
+    verified = verify_run(place(run if "://" in run else str(find_file(run))))
+    show_verified(run, verified)
+    raise typer.Exit(3 if verified.findings else 0)
+
+
+@app.command(rich_help_panel=PANEL)
+def publish(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run folder, e.g. outputs/20261123-….")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PLACE", help="Folder or gs://BUCKET/FOLDER; else the plan's report.archive."),
+    ] = None,
+) -> None:
+    """Copy a run to where others read it, whole or not at all; one that holds a secret is refused."""
+    from runbook_lib.run import open_run
+
+    for goal in _publish(open_run(find_file(run)), to or ()):
+        say(goal)
+
+
+@app.command(rich_help_panel=PANEL)
+def prune(
+    folder: OutputsPlace = "outputs",
+    keep_runs: Annotated[int, typer.Option(min=1, help="Keep so many of each service.")] = 20,
+    keep_days: Annotated[float, typer.Option(min=0, help="Keep what is younger, however many.")] = 90,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")] = False,
+) -> None:
+    """Remove sealed runs that are neither among the newest of their service nor young."""
+    from runbook_lib.archive.prune import Kept, remove, too_old
+    from runbook_lib.clock import SystemClock
+
+    old = too_old(_outputs(folder), Kept(runs=keep_runs, days=keep_days), SystemClock().now())
+    for run in old:
+        if yes:
+            remove(run)
+        say(f"{'removed' if yes else 'would remove'} {run.address}")
+    say(f"{len(old)} runs {'removed' if yes else 'would be removed: add --yes'}")
+
+
+def published(run: Run, code: int) -> int:
+    """Tell CI of a finished run, publish it as its plan says; return its code, or 3 if only that failed."""
+    if _GITHUB & os.environ.keys():
+        from runbook_lib.report.github import tell
+
+        for annotation in tell(run.record(), os.environ):
+            say(annotation)
+    if not run.plan.report.archive:
+        return code
+    try:
+        for goal in _publish(run):
+            say(f"archive {goal}")
+    except RunbookError as error:
+        show_error(error)
+        return code or error.exit_code
+    return code
+
+
+def _publish(run: Run, to: Sequence[str] = ()) -> tuple[str, ...]:
+    """Copy a run to `to`, or to where its plan says, and return where it is."""
+    from runbook_lib.archive.publish import publish as publish_folder
+
+    planned = [at if "://" in at else str(project_root() / at) for at in run.plan.report.archive]
+    if not (to or planned):
+        raise PlanError("nowhere to publish to: give --to, or the plan's report.archive", field="to")
+    known = secrets_of(os.environ)
+    return tuple(publish_folder(run.folder.path, target, known).address for target in to or planned)
+
+
+def _outputs(folder: str) -> Place:
+    from runbook_lib.archive.places import place
+
+    return place(folder if "://" in folder else os.path.relpath(project_root() / folder))

@@ -1,0 +1,77 @@
+"""Say in one file of the run folder what is happening right now, for a terminal in another process."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from runbook_lib.evidence.load_figures import LoadProgress
+from runbook_lib.report.text import clean
+from runbook_lib.steps.suites import SuiteProgress
+
+_FORGOTTEN_AFTER_S = 2.0
+
+
+class LiveSuites:
+    """Takes the progress of suites, several at a time where they are parallel, and tells it as one sentence.
+
+    Args:
+        path: The file; gone when the suites have ended.
+        show: Also told, e.g. a cell of a notebook.
+    """
+
+    def __init__(self, path: Path, show: Callable[[str], None] | None = None) -> None:
+        self._path, self._show = path, show
+        self._running: dict[str, tuple[float, str]] = {}
+        self._lock = Lock()
+
+    def __enter__(self) -> LiveSuites:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def __call__(self, progress: SuiteProgress) -> None:
+        """Tell of one suite, beside those that were heard of just before."""
+        with self._lock:
+            now_s = time.monotonic()
+            self._running[progress.suite] = (now_s, clean(progress.sentence()))
+            fresh = [text for at_s, text in self._running.values() if now_s - at_s < _FORGOTTEN_AFTER_S]
+            self._tell("; ".join(fresh))
+
+    def _tell(self, sentence: str) -> None:
+        _write(self._path, sentence)
+        if self._show:
+            self._show(sentence)
+
+
+class LiveLoad:
+    """Takes the progress of a load and tells it as one sentence.
+
+    Args:
+        path: The file; gone when the load has ended.
+        show: Also told, with the figures of each revision, e.g. a cell of a notebook.
+    """
+
+    def __init__(self, path: Path, show: Callable[[LoadProgress], None] | None = None) -> None:
+        self._path, self._show = path, show
+
+    def __enter__(self) -> LiveLoad:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def __call__(self, progress: LoadProgress) -> None:
+        """Tell how the load goes, in place of what was told before."""
+        _write(self._path, progress.sentence())
+        if self._show:
+            self._show(progress)
+
+
+def _write(path: Path, sentence: str) -> None:
+    with contextlib.suppress(OSError):  # nobody's verdict hangs on it
+        path.write_text(sentence, encoding="utf-8")
