@@ -182,7 +182,7 @@ class Run:
         return self._step("run_logs", act)
 
     def follow_logs(self) -> LogTail:
-        """Return what both revisions log from now on, as it comes; see `ports_logs.LogTail` for its use.
+        """Return what both revisions log from now on, as it comes; see `ports.logs.LogTail` for its use.
 
         Raises:
             MissingEvidence: If the candidate was not deployed yet.

@@ -27,7 +27,7 @@ _BUFFER_WINDOW = Duration(seconds=1)  # so late may an entry be and still take i
 
 
 class CloudLogging:
-    """Implements `ports_logs.Logs`.
+    """Implements `ports.logs.Logs`.
 
     Source: google.logging.v2.LoggingServiceV2.ListLogEntries,
     https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list; the limits of it:
@@ -50,7 +50,7 @@ class CloudLogging:
         self._repeated = 0
 
     def read(self, query: LogQuery) -> pd.DataFrame:
-        """Return one row per log entry, oldest first; columns as in `ports_logs.Logs.read`."""
+        """Return one row per log entry, oldest first; columns as in `ports.logs.Logs.read`."""
         rows = pa.Table.from_batches(self.batches(query), SCHEMA)
         table: pd.DataFrame = rows.to_pandas(self_destruct=True).astype({"status": "Int64"})
         in_order = table["time"].is_monotonic_increasing

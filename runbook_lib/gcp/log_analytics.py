@@ -23,7 +23,7 @@ _EMPTY = ("user_agent", "trace", "instance")
 
 
 class BigQueryLogs:
-    """Implements `ports_logs.LogAnalytics`.
+    """Implements `ports.logs.LogAnalytics`.
 
     Source: https://cloud.google.com/logging/docs/buckets#link-bq-dataset; queries by jobs.query,
     https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query
@@ -97,7 +97,7 @@ class BigQueryLogs:
 
 
 def _entries(rows: pd.DataFrame, query: LogQuery) -> pd.DataFrame:
-    """Return the rows with the columns of `ports_logs.Logs.read` and `count`, oldest first."""
+    """Return the rows with the columns of `ports.logs.Logs.read` and `count`, oldest first."""
     entries = rows.assign(
         time=rows["time"].astype("datetime64[ns, UTC]"),
         revision=query.revision,

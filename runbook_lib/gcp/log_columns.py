@@ -42,7 +42,7 @@ def entries_of(pages: Sequence[bytes]) -> pa.BinaryArray:
 
 
 def as_batch(encoded: pa.BinaryArray) -> pa.RecordBatch:
-    """Return one row per entry, columns as in `ports_logs.Logs.read`."""
+    """Return one row per entry, columns as in `ports.logs.Logs.read`."""
     with _readable():
         return _as_batch(encoded)
 

@@ -26,7 +26,7 @@ _Reason = TailLogEntriesResponse.SuppressionInfo.Reason
 
 
 class CloudLogTail:
-    """Implements `ports_logs.LogTail`.
+    """Implements `ports.logs.LogTail`.
 
     Source: google.logging.v2.LoggingServiceV2.TailLogEntries,
     https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/tail; a session lasts an hour, a

@@ -34,7 +34,7 @@ class RunRecord:
         load: One row per load session; columns are the fields of `evidence.Session`.
         series: One row per point of the cloud's series; columns `time` (UTC), `role`, `metric`, `value`,
             `unit`.
-        entries: One row per log entry; columns as in `ports_logs.Logs.read`, and `role`.
+        entries: One row per log entry; columns as in `ports.logs.Logs.read`, and `role`.
         errors: Steps that could not look, in words.
         parameters: What the run was started with; secrets are masked when it is shown.
     """

@@ -24,7 +24,7 @@ def compare(entries: pd.DataFrame, noise: Sequence[str] = ()) -> tuple[LogTempla
     a warning and is an error now is new.
 
     Args:
-        entries: One row per entry, columns as in `ports_logs.Logs.read`, and `role`.
+        entries: One row per entry, columns as in `ports.logs.Logs.read`, and `role`.
         noise: Regular expressions of messages that are known and not to be told as new.
     """
     lines = entries[entries["log"] != "requests"].sort_values("time", kind="stable")

@@ -52,7 +52,7 @@ class Reading:
     """What was read.
 
     Attributes:
-        entries: One row per entry, or per kind of entry; the columns of `ports_logs.Logs.read`, `count`
+        entries: One row per entry, or per kind of entry; the columns of `ports.logs.Logs.read`, `count`
             (entries that a row stands for) and `role`.
         counted: Entries that were counted on the server's side, of each role where so.
         complete_until: As in `evidence.LogsEvidence`.

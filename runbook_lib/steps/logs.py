@@ -31,7 +31,7 @@ _EVIDENCE = ("evidence/logs.json", "evidence/logs.parquet")
 
 @dataclass(frozen=True, kw_only=True)
 class LogsObservation:
-    """The step's evidence and its table: the columns of `ports_logs.Logs.read`, and `role`."""
+    """The step's evidence and its table: the columns of `ports.logs.Logs.read`, and `role`."""
 
     evidence: LogsEvidence
     entries: pd.DataFrame

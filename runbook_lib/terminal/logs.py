@@ -23,7 +23,7 @@ def show_entries(entries: pd.DataFrame, roles: Mapping[str, str], least: str) ->
     """Print log entries, one after the other: time (UTC), severity, role, what was said.
 
     Args:
-        entries: Columns as in `ports_logs.Logs.read`.
+        entries: Columns as in `ports.logs.Logs.read`.
         roles: Role of each revision, by its name.
         least: Entries of a lower severity are not shown.
     """

@@ -19,7 +19,7 @@ class RequestLog:
     """The requests that reached the candidate while the suites ran.
 
     Args:
-        requests: One row per request; columns as in `ports_logs.Logs.read`.
+        requests: One row per request; columns as in `ports.logs.Logs.read`.
         skew: How much the clocks of this machine and of the cloud may differ.
     """
 
