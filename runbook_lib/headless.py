@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Callable
@@ -25,11 +24,10 @@ with without("rfc3987_syntax"), without("gcsfs"):
 
     from runbook_lib.kernels.engine import NAME as WARM
     from runbook_lib.kernels.ready import ReadyKernels
-    from runbook_lib.notebook_archive import SCHEME, add_pictures, archive_with
+    from runbook_lib.notebook_archive import SCHEME, Pictures, archive_with, naming_the_disk
 
 REPORT, ROLLBACK = "05_report", "06_rollback"
 _ENDS_THE_LOOKING = ("CloudUnavailable", "CommandFailed", "KeyboardInterrupt")
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 _KERNEL_START_LIMIT_S = 120
 
 
@@ -43,6 +41,17 @@ class Progress:
 
 
 Watcher = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """A run under way: what its notebooks share."""
+
+    run: Run
+    watch: Watcher
+    notebooks: Path
+    kernels: ReadyKernels
+    pictures: Pictures
 
 
 def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
@@ -65,11 +74,12 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
     code = INTERRUPTED
     try:
         run.take_service()
-        with ReadyKernels() as kernels:
+        with ReadyKernels() as kernels, Pictures() as pictures:
+            work = _Work(run=run, watch=watch, notebooks=notebooks, kernels=kernels, pictures=pictures)
             for name in left_to_do(run.folder):
-                if not _execute(run, name, watch, notebooks, kernels) and _must_stop(run):
+                if not _execute(work, name) and _must_stop(run):
                     break
-            _conclude(run, watch, notebooks, kernels)
+            _conclude(work)
         code = run.exit_code()
     except RunRefused as refused:
         code = refused.exit_code
@@ -92,52 +102,43 @@ def _tell_what_was_seen(run: Run) -> None:
         run.write_reports()
 
 
-def _conclude(run: Run, watch: Watcher, notebooks: Path, kernels: ReadyKernels) -> None:
+def _conclude(work: _Work) -> None:
     """Judge and report, in the notebook or, should its kernel die, here; then roll back if that is due."""
-    if not _execute(run, REPORT, watch, notebooks, kernels):
-        run.judge()
-    verdict = run.verdict()
-    if verdict and verdict.action == "ROLLBACK" and run.plan.rollout.on_rollback == "automatic":
-        _execute(run, ROLLBACK, watch, notebooks, kernels, confirm="yes")
+    if not _execute(work, REPORT):
+        work.run.judge()
+    verdict = work.run.verdict()
+    if verdict and verdict.action == "ROLLBACK" and work.run.plan.rollout.on_rollback == "automatic":
+        _execute(work, ROLLBACK, confirm="yes")
 
 
-def _execute(
-    run: Run, name: str, watch: Watcher, notebooks: Path, kernels: ReadyKernels, **parameters: str
-) -> bool:
+def _execute(work: _Work, name: str, **parameters: str) -> bool:
     """Execute one notebook into the run folder and say whether it came to its end."""
-    source = notebooks / f"{name}.ipynb"
+    source, folder = work.notebooks / f"{name}.ipynb", work.run.folder.path
     if not source.is_file():
         raise PlanError(f"no such notebook: {source}", field="notebooks")
-    watch(Progress(notebook=name))
-    failed, archived = "", run.folder.path / "notebooks" / source.name
+    work.watch(Progress(notebook=name))
+    failed, archived = "", folder / "notebooks" / source.name
     archive_with(dict(os.environ))
     try:
-        papermill.execute_notebook(
-            os.path.relpath(source),  # papermill archives both paths: let them be no machine's own
-            f"{SCHEME}{os.path.relpath(archived)}",
-            parameters={"run_dir": os.path.relpath(run.folder.path), **parameters},
-            progress_bar=False,
-            start_timeout=_KERNEL_START_LIMIT_S,
-            engine_name=WARM,
-            kernels=kernels,
-        )
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        raise RunbookError(
-            f"{run.folder.path / 'notebooks' / source.name} cannot be written ({error.strerror}): "
-            "free the disk or fix its rights, then go on by runbook resume"
-        ) from error
+        with naming_the_disk(archived):
+            papermill.execute_notebook(
+                os.path.relpath(source),  # papermill archives both paths: let them be no machine's own
+                f"{SCHEME}{os.path.relpath(archived)}",
+                parameters={"run_dir": os.path.relpath(folder), **parameters},
+                progress_bar=False,
+                start_timeout=_KERNEL_START_LIMIT_S,
+                engine_name=WARM,
+                kernels=work.kernels,
+            )
     except PapermillExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"
     except RuntimeError as error:  # nbclient's DeadKernelError, and a kernel that never starts
         failed = f"the kernel died: {error}"
-        run.note(
+        work.run.note(
             "step failed", step=name, detail=failed, error=type(error).__name__, exit_code=COULD_NOT_LOOK
         )
-    if archived.is_file():
-        add_pictures(archived)
-    watch(Progress(notebook=name, ended=True, failed=failed))
+    work.pictures.add_to(archived)
+    work.watch(Progress(notebook=name, ended=True, failed=failed))
     return not failed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from papermill.iorw import papermill_io
 
-from runbook_lib.notebook_archive import SCHEME, add_pictures, archive_with
+from runbook_lib.errors import RunbookError
+from runbook_lib.notebook_archive import SCHEME, Pictures, add_pictures, archive_with, naming_the_disk
 from runbook_lib.report.html import all_charts
 
 SECRET, TOKEN = "correct-horse-4711", "ghp_" + "a1B2" * 9
@@ -44,6 +46,31 @@ def test_every_figure_gets_a_picture_that_needs_no_script(tmp_path: Path) -> Non
         png = base64.b64decode(cell.outputs[0].data["image/png"])
         assert png.startswith(b"\x89PNG")
         assert len(png) > 5000, "an empty picture"
+
+
+def test_pictures_are_there_when_the_run_that_drew_them_aside_goes_on(tmp_path: Path) -> None:
+    files = [tmp_path / "03_tests.ipynb", tmp_path / "04_metrics.ipynb"]
+    with Pictures() as pictures:
+        for file in files:
+            nbformat.write(notebook(*figures()[:2]), file)
+            pictures.add_to(file)
+        pictures.add_to(tmp_path / "of a kernel that never started.ipynb")
+    assert [file.read_text().count('"image/png"') for file in files] == [2, 2]
+
+
+def test_a_notebook_that_is_broken_is_heard_of_when_the_pictures_are_done(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("{")
+    with pytest.raises(json.JSONDecodeError), Pictures() as pictures:
+        pictures.add_to(tmp_path / "a.ipynb")
+
+
+def test_a_full_disk_is_named_with_the_next_act() -> None:
+    with pytest.raises(RunbookError) as caught, naming_the_disk(Path("outputs/run/a.ipynb")):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(caught.value) == (
+        "outputs/run/a.ipynb cannot be written (No space left on device): "
+        "free the disk or fix its rights, then go on by runbook resume"
+    )
 
 
 def test_a_figure_of_another_kind_stays_without_a_picture_and_ends_nothing(tmp_path: Path) -> None:
