@@ -31,36 +31,36 @@ class Metric:
 
 METRICS = {
     "deploy.ready": Metric(
-        unit="ready", step="deploy", cell="01_deploy#deploy",
+        unit="ready", step="deploy", cell="01_deploy#run-deploy",
         meaning="1 when the new revision became ready and its own URL is served, 0 when it did not",
     ),
     "deploy.duration_s": Metric(
-        unit="s", step="deploy", cell="01_deploy#deploy",
+        unit="s", step="deploy", cell="01_deploy#run-deploy",
         meaning="from the deploy call to the ready revision",
     ),
     "logs.startup_errors": Metric(
-        unit="entries", step="logs", cell="02_logs#startup",
+        unit="entries", step="logs", cell="02_logs#run-read-logs",
         meaning="log entries of severity ERROR or above in the start-up window; samples = all entries in it",
     ),
     "logs.novel_errors": Metric(
-        unit="templates", step="run_logs", cell="04_metrics#logs-of-the-run",
+        unit="templates", step="run_logs", cell="04_metrics#run-read-run-logs",
         meaning="kinds of message of severity ERROR or above that the candidate logged and the baseline did "
         "not, but for known noise; samples = the candidate's entries",
     ),
     "logs.error_ratio": Metric(
-        unit="ratio", step="run_logs", cell="04_metrics#logs-of-the-run",
+        unit="ratio", step="run_logs", cell="04_metrics#run-read-run-logs",
         meaning="share of requests answered 5xx, 0 to 1, by the request log of the whole run",
     ),
     "health.failing_polls": Metric(
-        unit="polls", step="probes", cell="03_tests#health", counts=True,
+        unit="polls", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="requests to the health endpoint not answered 200 with every component healthy",
     ),
     "golden_path.failures": Metric(
-        unit="sessions", step="probes", cell="03_tests#golden-path", counts=True,
+        unit="sessions", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="sessions, one at a time, in which login, WebSocket or the agent's response failed",
     ),
     "session.conflicts": Metric(
-        unit="sessions", step="probes", cell="03_tests#sessions", counts=True,
+        unit="sessions", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="sessions open at the same time that share a session id, or were ended because of another",
     ),
     "session.breaches": Metric(
@@ -74,85 +74,85 @@ METRICS = {
         "one, a wrong form; samples = those that were tried",
     ),
     "revision.strangers": Metric(
-        unit="answers", step="probes", cell="03_tests#revision", counts=True,
+        unit="answers", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="answers at a revision's own URL that another revision gave; samples = those whose revision "
         "is known, by the service's word or by the request log",
     ),
     "sessions.left_by_probes": Metric(
-        unit="sessions", step="probes", cell="03_tests#sessions",
+        unit="sessions", step="probes", cell="03_tests#run-probe",
         meaning="sessions that the service still counts after the probes, of which one was dropped in the "
         "middle of an answer, less those before",
     ),
     "factory.failures": Metric(
-        unit="starts", step="probes", cell="03_tests#factory", counts=True,
+        unit="starts", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="agent starts, of every kind, a few at a time and all at once, without the agent asked for",
     ),
     "events.violations": Metric(
-        unit="answers", step="probes", cell="03_tests#events", counts=True,
+        unit="answers", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="answers whose events were missing, doubled, out of order or without a required field",
     ),
     "isolation.leaks": Metric(
-        unit="sessions", step="probes", cell="03_tests#isolation", counts=True,
+        unit="sessions", step="probes", cell="03_tests#run-probe", counts=True,
         meaning="users in whose stream another user's mark, or an event of another user's, appeared",
     ),
     "load.connect_max_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#load",
+        unit="s", step="metrics", cell="04_metrics#run-measure",
         meaning="slowest WebSocket connection under load, from the intended start to the accepted handshake",
     ),
     "load.answer_max_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#load",
+        unit="s", step="metrics", cell="04_metrics#run-measure",
         meaning="slowest answer under load, from the message to the final event",
     ),
     "load.failures": Metric(
-        unit="sessions", step="metrics", cell="04_metrics#load", counts=True,
+        unit="sessions", step="metrics", cell="04_metrics#run-measure", counts=True,
         meaning="sessions under load that did not end with an answer",
     ),
     "pairs.failures": Metric(
-        unit="ratio", step="metrics", cell="04_metrics#pairs", paired="share",
+        unit="ratio", step="metrics", cell="04_metrics#run-pairs", paired="share",
         meaning="share of the sessions under load that did not end with an answer, pair by pair",
     ),
     "pairs.violations": Metric(
-        unit="ratio", step="metrics", cell="04_metrics#pairs", paired="share",
+        unit="ratio", step="metrics", cell="04_metrics#run-pairs", paired="share",
         meaning="share of the sessions under load whose events broke the contract or never came, by pairs",
     ),
     "pairs.leaks": Metric(
-        unit="ratio", step="metrics", cell="04_metrics#pairs", paired="zero",
+        unit="ratio", step="metrics", cell="04_metrics#run-pairs", paired="zero",
         meaning="share of the sessions under load that received another user's mark or event; one fails",
     ),
     "pairs.connect_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
+        unit="s", step="metrics", cell="04_metrics#run-pairs", paired="latency",
         meaning="WebSocket connection under load, pair by pair; the value is the median",
     ),
     "pairs.first_event_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
+        unit="s", step="metrics", cell="04_metrics#run-pairs", paired="latency",
         meaning="from the message to the first event of its answer, pair by pair; the value is the median",
     ),
     "pairs.answer_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#pairs", paired="latency",
+        unit="s", step="metrics", cell="04_metrics#run-pairs", paired="latency",
         meaning="from the message to the final event, pair by pair; the value is the median",
     ),
     "requests.error_ratio": Metric(
-        unit="ratio", step="metrics", cell="04_metrics#errors",
+        unit="ratio", step="metrics", cell="04_metrics#run-measure",
         meaning="share of requests answered 5xx, 0 to 1, by Cloud Monitoring's request_count",
     ),
     "sessions.left_open": Metric(
-        unit="sessions", step="metrics", cell="04_metrics#sessions",
+        unit="sessions", step="metrics", cell="04_metrics#run-measure",
         meaning="sessions that the service still counts after all were closed, less those before the load",
     ),
     "memory.growth_mib": Metric(
-        unit="MiB", step="metrics", cell="04_metrics#memory",
+        unit="MiB", step="metrics", cell="04_metrics#run-chart-memory",
         meaning="memory after the load less memory before it, each the median of its samples",
     ),
     "memory.leak_kib_per_session": Metric(
-        unit="KiB/session", step="metrics", cell="04_metrics#memory", leak="session",
+        unit="KiB/session", step="metrics", cell="04_metrics#run-chart-memory", leak="session",
         meaning="how much faster the candidate's memory floor rises than the baseline's, by sessions made",
     ),
     "memory.leak_mib_per_minute": Metric(
-        unit="MiB/min", step="metrics", cell="04_metrics#memory", leak="minute",
+        unit="MiB/min", step="metrics", cell="04_metrics#run-chart-memory", leak="minute",
         meaning="how much faster the candidate's memory floor rises than the baseline's, by time",
     ),
     "startup.latency_s": Metric(
-        unit="s", step="metrics", cell="04_metrics#startup", starts=True,
+        unit="s", step="metrics", cell="04_metrics#run-measure", starts=True,
         meaning="median container start-up latency by Cloud Monitoring",
     ),
 }  # fmt: skip
@@ -213,7 +213,7 @@ def suite_metric(suite_id: str) -> str:
 
 
 SUITE = Metric(
-    unit="tests", step="suites", cell="03_tests#suites", counts=True,
+    unit="tests", step="suites", cell="03_tests#run-run-suites", counts=True,
     meaning="failed tests of one suite; samples = tests that reached the candidate; hollow ones are missing",
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ class Measurement(Record):
         window: When it was observed.
         note: In a few words, the worst example, or why there is no data.
         evidence: Files below the run folder that hold the samples.
-        cell: Notebook and cell that show them, e.g. `03_tests#golden-path`.
+        cell: Notebook and cell that show them, by its id, e.g. `03_tests#run-probe`.
     """
 
     metric: str

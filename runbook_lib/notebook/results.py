@@ -15,7 +15,7 @@ from runbook_lib.evidence.logs import LogsEvidence
 from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.notebook.shown import Numbers, Shown
 from runbook_lib.report import log_tables, probe_tables, suite_tables, tables, text
-from runbook_lib.report.html import Chart, all_charts
+from runbook_lib.report.figures import Chart, chart_of
 from runbook_lib.run import Run
 from runbook_lib.verdict import Outcome
 
@@ -124,12 +124,12 @@ def pairs(run: Run) -> Shown:
 
 def chart(run: Run, name: str) -> Chart:
     """Return a chart by its id."""
-    return next(chart for chart in all_charts(run.record()) if chart.id == name)
+    return chart_of(run.record(), name)
 
 
 def numbers(drawn: Chart) -> Numbers:
     """Show how to read a chart, with its numbers as a table: open where nothing was drawn."""
-    sentence = drawn.reading if drawn.figure else drawn.absent
+    sentence = f"{drawn.caption} {drawn.left_out}".strip() if drawn.figure else drawn.absent
     return Numbers(sentence=sentence, table=drawn.numbers, folded=drawn.figure is not None)
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from runbook_lib.explained import Explained
 from runbook_lib.report import tables, text
-from runbook_lib.report.html import Chart
+from runbook_lib.report.figures import Chart
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 # The theme is not known here: grey that reads on white and on black; `page.css` does better where it may.

@@ -13,13 +13,15 @@ __all__ = ["RunRecord", "write_reports"]
 def write_reports(record: RunRecord, folder: Path) -> tuple[Path, ...]:
     """Write `report.html`, `report.md` and `junit.xml` into `folder`, each whole or not at all.
 
+    The notebooks that were executed into `folder` become a part of them.
     What draws is imported here: most of what looks at a record draws nothing.
     """
-    from runbook_lib.report import html, junit, markdown
+    from runbook_lib.report import executed, html, junit, markdown
 
+    notebooks = executed.read(folder / "notebooks")
     contents = {
-        "report.html": html.render(record),
-        "report.md": markdown.render(record),
+        "report.html": html.render(record, notebooks),
+        "report.md": markdown.render(record, notebooks),
         "junit.xml": junit.render(record),
     }
     for name, content in contents.items():

@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 
 from runbook_lib.evidence import Role, Session
 from runbook_lib.evidence.logs import LogsEvidence
-from runbook_lib.report import tables, text
+from runbook_lib.report import tables, text, thinning
 from runbook_lib.verdict import CriterionResult
 
 # The subject has the only hue, what it is compared with is grey, dashed and has open marks: so the two can be
@@ -23,8 +23,6 @@ COLOURS: dict[Role, str] = {"candidate": "#0072B2", "baseline": "#8C9199"}
 _DASH: dict[Role, str] = {"candidate": "solid", "baseline": "dash"}
 _MARK: dict[Role, str] = {"candidate": "circle", "baseline": "diamond-open"}
 _PATTERN = {"candidate": {"shape": ""}, "baseline": {"shape": "/"}}
-_MOST_POINTS = 1500
-"""Points of one line: finer than a screen can show, and a report of a million sessions stays small."""
 BOUND_COLOUR = "#B35309"
 GRAVITY_COLOURS = {"below WARNING": "#9DB4C0", "WARNING": "#C98A00", "ERROR and above": "#B3261E"}
 _AXIS = {"gridcolor": "#E3E5E8", "linecolor": "#8C9199", "zeroline": False, "ticks": "outside", "ticklen": 4,
@@ -39,6 +37,12 @@ TEMPLATE = go.layout.Template(
     }
 )  # fmt: skip
 """Light and plain; also what makes a report's figure and a notebook's figure look alike."""
+
+
+def drawn_points(figure: go.Figure | None) -> str:
+    """Return in a sentence which points of its lines a figure shows; empty where it shows all."""
+    meta = figure.layout.meta if figure else None
+    return str(meta["drawn"]) if meta else ""
 
 
 def event_waterfall(session: Session | None, expected: Sequence[str] = ()) -> go.Figure | None:
@@ -81,7 +85,8 @@ def latency_ecdf(load: pd.DataFrame | None, column: str, bound_s: float | None =
         values = tables.role_values(load, role, column)
         seen = np.sort(values[values > 0].to_numpy(dtype=float))
         if len(seen):
-            places = _some(len(seen))
+            places = thinning.evenly(len(seen))
+            _say_drawn(figure, len(places), len(seen), "sessions of a line, evenly by rank")
             figure.add_scatter(
                 x=seen[places].tolist(), y=((places + 1) / len(values)).tolist(), name=role, mode="lines",
                 line={"shape": "hv", "dash": _DASH[role], "color": COLOURS[role], "width": 2.5},
@@ -117,9 +122,12 @@ def metric_series(points: pd.DataFrame | None, metric: str = "memory") -> go.Fig
     figure = _figure("time (UTC)", f"{_plain(metric)} ({shown_unit})")
     for role, series in own.items():
         if len(series):
+            places = thinning.extremes(series["value"].tolist())
+            _say_drawn(figure, len(places), len(series), "points of a line")
+            shown = series.iloc[places]
             figure.add_scatter(
-                x=[_utc(time) for time in series["time"]],
-                y=[float(value) for value in series["value"]], name=role, mode="lines+markers",
+                x=[_utc(time) for time in shown["time"]],
+                y=[float(value) for value in shown["value"]], name=role, mode="lines+markers",
                 line={"dash": _DASH[role], "color": COLOURS[role]},
                 marker={"color": COLOURS[role], "symbol": _MARK[role], "size": 7},
             )  # fmt: skip
@@ -210,12 +218,13 @@ def evidence_trail(result: CriterionResult) -> go.Figure | None:
     """
     if not result.trail:
         return None
-    pairs = [0, *(look.pairs for look in result.trail)]
     figure = _figure("pairs of sessions", "evidence, in powers of ten")
+    looks = tables.drawn_looks(result, thinning.MOST_POINTS)
+    _say_drawn(figure, len(looks), len(result.trail), "looks")
+    pairs = [0, *(look.pairs for look in looks)]
     lines = (
-        ("worse than tolerated", [look.against for look in result.trail], result.alpha,
-         BOUND_COLOUR, "solid"),
-        ("within the margin", [look.favour for look in result.trail], result.pass_alpha,
+        ("worse than tolerated", [look.against for look in looks], result.alpha, BOUND_COLOUR, "solid"),
+        ("within the margin", [look.favour for look in looks], result.pass_alpha,
          COLOURS["candidate"], "dash"),
     )  # fmt: skip
     for name, powers, alpha, colour, dash in lines:
@@ -243,9 +252,11 @@ def _figure(x_title: str, y_title: str, height: int = 300) -> go.Figure:
     return figure
 
 
-def _some(count: int) -> np.ndarray:
-    """Return which of so many sorted values are drawn: all of a few, evenly spread and both ends of many."""
-    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).astype(int))
+def _say_drawn(figure: go.Figure, drawn: int, count: int, what: str) -> None:
+    """Keep in the figure, for `drawn_points`, that it shows fewer points than there are."""
+    if drawn < count:
+        words = f"Drawn from {drawn:,} of {count:,} {what}, both ends and the extremes among them."
+        figure.update_layout(meta={"drawn": words})
 
 
 def _add_missing(figure: go.Figure, names: Sequence[str]) -> None:

@@ -7,48 +7,38 @@ import gzip
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
-import pandas as pd
 import plotly
-import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.redact import MASK, secrets_of
-from runbook_lib.report import charts, log_tables, probe_tables, suite_tables, tables, text
+from runbook_lib.report import log_tables, probe_tables, suite_tables, tables, text
+from runbook_lib.report.executed import Executed, cells_by_id, element_id, picture
+from runbook_lib.report.figures import Chart, all_charts, trail_names
 from runbook_lib.report.record import RunRecord
+from runbook_lib.report.still import draw
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chart:
-    """A figure with what a reader needs where it cannot be drawn.
+def render(record: RunRecord, notebooks: Sequence[Executed] = ()) -> str:
+    """Return the content of `report.html`.
 
-    Attributes:
-        reading: How to read it, in one sentence.
-        figure: None where there was nothing to draw; then `absent` says so.
-        numbers: The same as a table.
+    Args:
+        record: What it is about.
+        notebooks: As they were executed; criteria link to their cells.
     """
-
-    id: str
-    title: str
-    reading: str
-    figure: go.Figure | None
-    numbers: pd.DataFrame
-    absent: str
-
-
-def render(record: RunRecord) -> str:
-    """Return the content of `report.html`."""
     drawn = all_charts(record)
     loader = _template_file("loader.js")
-    return _environment().get_template("report.html.j2").render(
+    return _environment(frozenset(cells_by_id(notebooks))).get_template("report.html.j2").render(
         record=record,
+        notebooks=notebooks,
         charts={chart.id: chart for chart in drawn},
-        trails=[chart.id for chart in drawn if chart.id.startswith("trail-")],
+        stills={chart.id: picture(draw(json.loads(chart.figure.to_json())), chart.title)
+                for chart in drawn if chart.figure},
+        trails=trail_names(record),
         tables=tables,
         suite_tables=suite_tables,
         log_tables=log_tables,
@@ -60,14 +50,6 @@ def render(record: RunRecord) -> str:
         loader_hash=_csp_hash(loader),
         plotly_bundle=_plotly_bundle() if any(chart.figure for chart in drawn) else "",
         figures=inert_json(drawn),
-    )  # fmt: skip
-
-
-def all_charts(record: RunRecord) -> tuple[Chart, ...]:
-    """Return the charts of a report, drawn or not, in their order."""
-    return (
-        _waterfall(record), *_latencies(record), *_trails(record), _memory(record), _severities(record),
-        _timeline(record), _templates(record),
     )  # fmt: skip
 
 
@@ -86,10 +68,10 @@ def link(path: str) -> str:
     return "" if path.startswith("/") or ".." in parts or "\\" in path else quote(path)
 
 
-def cell_link(cell: str) -> str:
-    """Return the link to a cell such as `03_tests#golden-path` in the executed notebook."""
-    notebook, _, anchor = cell.partition("#")
-    return f"{link(f'notebooks/{notebook}.ipynb')}#{quote(anchor)}" if notebook else ""
+def cell_link(cell: str, known: frozenset[str]) -> str:
+    """Return the link to a cell such as `03_tests#run-probe`; empty if it is not among the `known` ids."""
+    target = element_id(cell)
+    return f"#{target}" if target in known else ""
 
 
 def inert_json(drawn: Sequence[Chart]) -> Markup:
@@ -99,76 +81,7 @@ def inert_json(drawn: Sequence[Chart]) -> Markup:
     return Markup(inert)  # noqa: S704 - no character is left in it that HTML could read
 
 
-def _waterfall(record: RunRecord) -> Chart:
-    example = record.probes.example if record.probes else None
-    expected = record.plan.probes.protocol.required_events
-    return Chart(
-        id="waterfall", title="Events of one answer", figure=charts.event_waterfall(example, expected),
-        reading="Each bar is the wait for one event after the one before it, the first after the message.",
-        numbers=tables.events(example, expected), absent="No event of an answer was observed.",
-    )  # fmt: skip
-
-
-def _latencies(record: RunRecord) -> Sequence[Chart]:
-    kinds = (("connect", "WebSocket connection under load"), ("answer", "Agent response under load"))
-    return [
-        Chart(
-            id=kind, title=title, numbers=tables.latencies(record.load, f"{kind}_s"),
-            figure=charts.latency_ecdf(record.load, f"{kind}_s", record.bound_s(f"load.{kind}_max_s")),
-            reading="Share of sessions that took at most so long; what a line lacks to 100 % never came.",
-            absent="No session under load was observed.",
-        )
-        for kind, title in kinds
-    ]  # fmt: skip
-
-
-def _trails(record: RunRecord) -> Sequence[Chart]:
-    return [
-        Chart(
-            id=f"trail-{result.id}", title=result.title, figure=charts.evidence_trail(result),
-            reading=f"{result.reason[:1].upper()}{result.reason[1:]}.", numbers=tables.trail(result),
-            absent="No pair of sessions was observed.",
-        )
-        for result in record.criteria() if result.trail
-    ]  # fmt: skip
-
-
-def _memory(record: RunRecord) -> Chart:
-    return Chart(
-        id="memory", title="Memory", figure=charts.metric_series(record.series, "memory"),
-        reading="A candidate that keeps climbing while the baseline stays level has a leak.",
-        numbers=tables.series(record.series, "memory"), absent="No memory series was observed.",
-    )  # fmt: skip
-
-
-def _severities(record: RunRecord) -> Chart:
-    return Chart(
-        id="severities", title="Log entries at start-up, by severity",
-        figure=charts.startup_severities(record.logs),
-        reading="Entries in the start-up window of each revision; ERROR and above are listed below.",
-        numbers=tables.severities(record.logs), absent="No log entry was observed in a start-up window.",
-    )  # fmt: skip
-
-
-def _timeline(record: RunRecord) -> Chart:
-    counted = log_tables.timeline(record.entries)
-    return Chart(
-        id="timeline", title="Log entries over time", figure=charts.log_timeline(counted, record.moments()),
-        reading="Entries of each revision by gravity; dotted lines mark what the run did.",
-        numbers=log_tables.gravities(record.entries), absent="No log entry was observed.",
-    )  # fmt: skip
-
-
-def _templates(record: RunRecord) -> Chart:
-    found = log_tables.common_templates(record.whole_logs())
-    return Chart(
-        id="templates", title="Most frequent kinds of message", figure=charts.top_templates(found),
-        reading="Messages with ids, times and numbers taken out; both revisions should say the same.",
-        numbers=found, absent="No log message was observed.",
-    )  # fmt: skip
-
-
-def _environment() -> Environment:
+def _environment(cells: frozenset[str]) -> Environment:
     environment = Environment(
         loader=PackageLoader("runbook_lib.report"),
         autoescape=True,
@@ -177,7 +90,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(link=link, cell_link=cell_link)
+    environment.filters.update(link=link, cell_link=partial(cell_link, known=cells), ends=text.both_ends)
     return environment
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runbook_lib.report import log_tables, suite_tables, tables, text
+from runbook_lib.report.executed import Cell, Executed, cells_by_id, element_id
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import Outcome
 
@@ -25,8 +29,14 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _MOST_HINTS = 5
 
 
-def render(record: RunRecord) -> str:
-    """Return the content of `report.md`."""
+def render(record: RunRecord, notebooks: Sequence[Executed] = ()) -> str:
+    """Return the content of `report.md`.
+
+    Args:
+        record: What it is about.
+        notebooks: Those that lie in `notebooks/` beside it: criteria link to their cells. None where it is
+            shown elsewhere, in a job's summary or a comment.
+    """
     environment = Environment(
         loader=PackageLoader("runbook_lib.report"),
         autoescape=False,  # noqa: S701 - this is Markdown: `_finalize` escapes everything that is printed
@@ -36,7 +46,7 @@ def render(record: RunRecord) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["code"] = code
+    environment.filters.update(code=code, cell_link=partial(cell_link, known=cells_by_id(notebooks)))
     template = environment.get_template("report.md.j2")
     return template.render(
         record=record, tables=tables, suite_tables=suite_tables, text=text,
@@ -55,6 +65,18 @@ def code(words: str) -> Markup:
     """Return untrusted text as a code span of one line; backticks become quotes. Not for tables."""
     line = " ".join(text.clean(words).split()).replace("`", "'")
     return Markup(f"`{line}`") if line else Markup(text.NOT_OBSERVED)  # noqa: S704 - Markdown, not HTML
+
+
+def cell_link(cell: str, known: Mapping[str, tuple[Executed, Cell]]) -> Markup:
+    """Return a link to a cell's place in its notebook, which is its heading; without one, its name.
+
+    GitHub shows the notebook from its beginning; JupyterLab and nbviewer go to the heading.
+    """
+    if element_id(cell) not in known:
+        return code(cell)
+    notebook, found = known[element_id(cell)]
+    place = f"#{found.heading}" if found.heading else ""
+    return Markup(f"[{escape(cell)}]({quote(notebook.file)}{place})")  # noqa: S704 - Markdown, not HTML
 
 
 def deployment_status(record: RunRecord) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -18,11 +20,31 @@ from matplotlib.ticker import PercentFormatter, ScalarFormatter
 _WIDTH_PX, _PX_PER_INCH = 860, 100
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 _MARKS = {"circle": "o", "diamond-open": "D"}
+_KEPT, _KEPT_OF_AXIS = ("height", "barmode", "showlegend"), ("title", "type", "tickformat", "rangemode")
 _INK, _GRID = "#1F2328", "#E3E5E8"
 
 
 def draw(figure: Mapping[str, Any]) -> bytes:
-    """Return the PNG of a figure given as plotly's JSON: bars and lines, of which our charts are made."""
+    """Return the PNG of a figure given as plotly's JSON: bars and lines, of which our charts are made.
+
+    The same figure is drawn once: notebooks and report share theirs, whatever paper they stand on.
+    """
+    layout = {
+        name: _kept(name, value)
+        for name, value in figure["layout"].items()
+        if name in _KEPT or name[1:5] == "axis"
+    }
+    return _drawn(json.dumps({"data": figure["data"], "layout": layout}, sort_keys=True))
+
+
+def _kept(name: str, value: Any) -> Any:
+    """Return what a still shows of one part of a layout."""
+    return {each: value.get(each) for each in _KEPT_OF_AXIS} if name[1:5] == "axis" else value
+
+
+@lru_cache(maxsize=64)
+def _drawn(figure_json: str) -> bytes:
+    figure = json.loads(figure_json)
     layout = figure["layout"]
     height = float(layout.get("height", 300))
     inches = (_WIDTH_PX / _PX_PER_INCH, height / _PX_PER_INCH)

@@ -13,9 +13,9 @@ from runbook_lib.evidence import DeployEvidence, Role, Session, StepEvidence, Tr
 from runbook_lib.evidence.logs import SEVERITIES, LogFinding, LogsEvidence
 from runbook_lib.evidence.suites import SuiteResult
 from runbook_lib.rehearsal import SelfTested
-from runbook_lib.report import suite_tables, text
+from runbook_lib.report import suite_tables, text, thinning
 from runbook_lib.report.record import RunRecord
-from runbook_lib.verdict import CriterionResult, Outcome, RegressionResult
+from runbook_lib.verdict import CriterionResult, LookSeen, Outcome, RegressionResult
 
 _ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _RULE = "border-bottom:1px solid rgba(128,128,128,.35);"
@@ -246,12 +246,18 @@ def comparisons(results: Iterable[CriterionResult]) -> pd.DataFrame:
     ))  # fmt: skip
 
 
-def trail(result: CriterionResult) -> pd.DataFrame:
-    """Return one row per look at the pairs of one criterion: the evidence for either outcome."""
+def trail(result: CriterionResult, most: int = 40) -> pd.DataFrame:
+    """Return one row per look at the pairs of one criterion, of too many the extremes and both ends."""
     return table_of(("Pairs", "Evidence of worse than tolerated", "Evidence of within the margin"), (
         (look.pairs, f"{text.odds(look.against)} to 1", f"{text.odds(look.favour)} to 1")
-        for look in result.trail
+        for look in drawn_looks(result, most)
     ))  # fmt: skip
+
+
+def drawn_looks(result: CriterionResult, most: int) -> tuple[LookSeen, ...]:
+    """Return at most so many of a criterion's looks: the first, the last, and the extremes between them."""
+    against, favour = [look.against for look in result.trail], [look.favour for look in result.trail]
+    return tuple(result.trail[place] for place in thinning.extremes(against, favour, most=most))
 
 
 def tried(selftest: SelfTested | None) -> pd.DataFrame:

@@ -24,7 +24,12 @@ _SINGULAR = {"entries": "entry", "polls": "poll", "sessions": "session", "starts
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` redacted, without terminal sequences and without invisible characters."""
-    return redact(_UNSEEN.sub("", plain(text)), secrets)
+    return redact(visible(plain(text)), secrets)
+
+
+def visible(text: str) -> str:
+    """Return `text` without the characters that no reader can see."""
+    return _UNSEEN.sub("", text)
 
 
 def outcome_word(outcome: Outcome | None) -> str:
@@ -136,3 +141,12 @@ def shortened(message: str, most: int = 2000) -> str:
     """Return a text that a table can hold; what is left out is counted."""
     left = len(message) - most
     return message if left <= 0 else f"{message[:most]}… and {left:,} characters more"
+
+
+def both_ends(message: str, most: int = 20_000) -> str:
+    """Return the beginning and the end of a text that is too long, cleaned; what is left out is counted."""
+    whole = clean(message)
+    left = len(whole) - most
+    if left <= 0:
+        return whole
+    return f"{whole[: most // 2]}\n… {left:,} characters left out …\n{whole[-(most // 2) :]}"

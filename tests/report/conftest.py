@@ -12,6 +12,16 @@ from playwright.sync_api import Browser, Page
 from runbook_lib.report import html
 from runbook_lib.report.record import RunRecord
 
+# A figure is drawn when a reader comes near it.
+VISIT_FIGURES = """async () => {
+  for (const figure of document.querySelectorAll("figure:has([data-figure])")) {
+    figure.scrollIntoView();
+    for (let tries = 0; tries < 1000 && !figure.querySelector(".on-paper"); tries++)
+      await new Promise((later) => setTimeout(later, 10));
+  }
+  scrollTo(0, 0);
+}"""
+
 
 @pytest.fixture(scope="module")
 def show(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
@@ -27,6 +37,7 @@ def show(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         page.goto(file.as_uri())
         if scripts:
             page.wait_for_selector("html[data-charts]", state="attached", timeout=60_000)
+            page.evaluate(VISIT_FIGURES)
         return page
 
     return open_report

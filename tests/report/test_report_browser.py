@@ -30,7 +30,10 @@ def _assert_inert(page: Page) -> None:
     # `goto` waited for the load event, which comes after the onerror of every planted image.
     assert page.evaluate("window.pwned") is None
     assert [url for url in page.requests if not url.startswith("blob:")] == [page.url]  # type: ignore[attr-defined]
-    assert page.locator("img, base, iframe, object, embed, form, meta[http-equiv=refresh]").count() == 0
+    assert (
+        page.locator("img:not(.still), base, iframe, object, embed, form, meta[http-equiv=refresh]").count()
+        == 0
+    )
     addresses = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
     assert [a for a in addresses if re.match(r"(?i)\s*([a-z]+:|//)", a or "")] == []
 
@@ -46,8 +49,9 @@ def hostile(show: Show) -> Page:
 
 
 def test_all_charts_are_drawn_without_any_request(failing: Page) -> None:
-    assert failing.get_attribute("html", "data-charts") == "drawn"
+    assert failing.get_attribute("html", "data-charts") == "ready"
     assert failing.locator(".js-plotly-plot .main-svg").count() >= 5
+    assert failing.locator("figure .still:visible").count() == 0
     assert failing.locator("details[open] summary", has_text="The numbers").count() == 0
     _assert_inert(failing)
 
@@ -69,12 +73,22 @@ def test_the_policy_stops_what_escaping_might_miss(show: Show) -> None:
     assert page.evaluate("window.pwned") is None
 
 
-def test_without_scripts_every_chart_is_a_table(show: Show) -> None:
+def test_without_scripts_every_chart_is_a_still_with_its_numbers_below(show: Show) -> None:
     page = show(records.good(), scripts=False)
     assert page.locator("[data-figure]:visible").count() == 0
-    assert page.locator("figure table:visible").count() == 7
+    stills = page.locator("figure .still:visible")
+    assert stills.count() == 7
+    assert [still.evaluate("still => still.naturalWidth") for still in stills.all()] == [1238] * 7
     assert page.locator("[data-filter] input").count() == 0
-    assert "agent_completed" in page.inner_text("figure:has([data-figure=waterfall])")
+    page.locator("figure:has([data-figure=waterfall]) summary").click()
+    assert "agent_completed" in page.inner_text("figure:has([data-figure=waterfall]) table")
+
+
+def test_a_printer_gets_the_stills(failing: Page) -> None:
+    failing.emulate_media(media="print")
+    assert failing.locator("figure .still:visible").count() == 7
+    assert failing.locator(".js-plotly-plot:visible, nav:visible, #notebooks:visible").count() == 0
+    failing.emulate_media(media="screen")
 
 
 def test_the_logs_lines_can_be_filtered_without_a_network(failing: Page) -> None:

@@ -59,7 +59,7 @@ def test_the_criteria_are_a_check_list_in_their_groups() -> None:
     assert "\n### Functionality\n- [x] Golden Path: user login → WebSocket" in report
     assert (
         "- [ ] User Isolation: concurrent users properly separated: FAIL, observed 2 sessions, "
-        "bound ≤ 0 sessions, baseline 3 sessions, samples 24\n"
+        "bound ≤ 0 sessions, baseline 3 sessions, samples 24, shown by `03_tests#run-probe`\n"
     ) in report
     assert report.count("- [x] ") == 12
     assert report.count("- [ ] ") == 4
@@ -74,7 +74,7 @@ def test_without_a_verdict_no_box_is_checked() -> None:
 def test_issues_and_the_hints_at_their_cause_are_listed() -> None:
     report = markdown.render(records.failing())
     assert "- **FAIL** User Isolation: concurrent users properly separated: 2 of 24 sessions" in report
-    assert "see evidence/probes_sessions.parquet, 03_tests#isolation\n" in report
+    assert "see evidence/probes_sessions.parquet, 03_tests#run-probe\n" in report
     assert "session 3 of isolation (probe-3@example.test): closed by the service; sequence 3" in report
     assert "- Not seen: memory of the candidate: timeSeries.list answered 503\n" in report
 

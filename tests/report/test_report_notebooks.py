@@ -17,7 +17,7 @@ from papermill.iorw import papermill_io
 
 from runbook_lib.errors import RunbookError
 from runbook_lib.notebook_archive import SCHEME, Pictures, add_pictures, archive_with, naming_the_disk
-from runbook_lib.report.html import all_charts
+from runbook_lib.report.figures import all_charts
 
 SECRET, TOKEN = "correct-horse-4711", "ghp_" + "a1B2" * 9
 

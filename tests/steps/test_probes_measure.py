@@ -46,7 +46,7 @@ def figures(found: Measurement) -> tuple[float | None, int, int, int]:
 def test_users_with_one_session_id_each_conflict_with_nobody() -> None:
     found = measured("session.conflicts", users=(session(0), session(1), session(2)))
     assert figures(found) == (0, 3, 0, 0)
-    assert (found.unit, found.cell, found.note) == ("sessions", "03_tests#sessions", "")
+    assert (found.unit, found.cell, found.note) == ("sessions", "03_tests#run-probe", "")
     assert found.evidence == ("evidence/probes.json", "evidence/probes_sessions.parquet")
 
 

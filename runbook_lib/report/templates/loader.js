@@ -18,12 +18,31 @@
     });
   };
 
+  // The interactive figure takes the place of its still, whose height it keeps: nothing moves below it.
   const draw = async (target) => {
     const figure = figures[target.dataset.figure];
+    const still = target.parentElement.querySelector("img");
     figure.layout.paper_bgcolor = figure.layout.plot_bgcolor = "rgba(0,0,0,0)";
+    figure.layout.height = Math.max(still.clientHeight, 260);
     target.hidden = false;
     await window.Plotly.newPlot(target, figure.data, figure.layout, config);
-    target.parentElement.querySelector("details").open = false;
+    still.classList.add("on-paper"); // from now on for the printer alone
+  };
+
+  // Figures are drawn when the reader comes near them; until then, and if that fails, there is the still.
+  const drawNear = (targets) => {
+    let before = Promise.resolve();
+    const near = new IntersectionObserver(
+      (seen) => {
+        for (const { target } of seen.filter((each) => each.isIntersecting)) {
+          near.unobserve(target);
+          const place = target.querySelector("[data-figure]");
+          before = before.then(() => draw(place)).catch(() => { place.hidden = true; });
+        }
+      },
+      { rootMargin: "400px" },
+    );
+    for (const target of targets) near.observe(target.parentElement);
   };
 
   const addFilter = (place) => {
@@ -46,10 +65,9 @@
     const targets = [...document.querySelectorAll("[data-figure]")];
     try {
       if (targets.length) await load();
-      for (const target of targets) await draw(target);
-      document.documentElement.dataset.charts = "drawn";
+      drawNear(targets);
+      document.documentElement.dataset.charts = "ready";
     } catch (error) {
-      for (const target of targets) target.hidden = true;
       document.documentElement.dataset.charts = "failed";
     }
   });
