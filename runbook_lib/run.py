@@ -51,7 +51,7 @@ from runbook_lib.judging import (
     unseen,
 )
 from runbook_lib.leasing import ServiceLease
-from runbook_lib.live import LiveLoad, LiveSuites
+from runbook_lib.live import LiveLoad, LiveProbes, LiveSuites
 from runbook_lib.live.cloud import LiveConditions, LivePairs
 from runbook_lib.places import LIVE
 from runbook_lib.plan import Plan
@@ -215,7 +215,8 @@ class Run:
         """Make our own sessions on both revisions."""
 
         def act() -> ProbesEvidence:
-            evidence, sessions = observe_probes(self.plan, self._deployed(), self.ports)
+            with LiveProbes(self.folder.path / LIVE) as watch:
+                evidence, sessions = observe_probes(self.plan, self._deployed(), self.ports, watch)
             self.folder.write_table("probes_sessions", session_table(sessions))
             return evidence
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
+from runbook_lib.evidence import Session
 from runbook_lib.evidence.load_figures import LoadProgress
 from runbook_lib.report.text import clean
+from runbook_lib.steps.probes_measure import is_bad
 from runbook_lib.steps.suites import SuiteProgress
 
 _FORGOTTEN_AFTER_S = 2.0
@@ -46,6 +49,35 @@ class LiveSuites:
         _write(self._path, sentence)
         if self._show:
             self._show(sentence)
+
+
+class LiveProbes:
+    """Takes the sessions of the probes one by one and tells what came so far as one sentence.
+
+    Args:
+        path: The file; gone when the probes have ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sessions: Counter[str] = Counter()
+        self._bad: Counter[str] = Counter()
+
+    def __enter__(self) -> LiveProbes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def __call__(self, session: Session) -> None:
+        """Tell of one session, beside those that ended before."""
+        self._sessions[session.role] += 1
+        self._bad[session.role] += is_bad(session)
+        _write(self._path, "; ".join(self._words(role) for role in self._sessions))
+
+    def _words(self, role: str) -> str:
+        count, bad = self._sessions[role], self._bad[role]
+        return f"{role}: {count} messages" + (f", {bad} not answered as promised" if bad else " answered")
 
 
 class LiveLoad:

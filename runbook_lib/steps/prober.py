@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from runbook_lib.dotted import at_path
@@ -24,6 +24,9 @@ _LISTEN_AT_LAST_S = 0.3
 _DRAIN_S, _DRAIN_SPACING_S = 3.0, 0.1
 _TIMEOUTS = ("connect_timeout", "answer_timeout")
 _GOES_ON_AFTER = ("answered", "agent_error")
+
+Watch = Callable[[Session], None]
+"""Is told each session of the probes when its answer came or failed to come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +85,17 @@ class Prober:
     each probe, not one for each session.
     """
 
-    def __init__(self, role: Role, url: str, probes: Probes, ports: Ports, revision: str = "") -> None:
+    def __init__(
+        self,
+        role: Role,
+        url: str,
+        probes: Probes,
+        ports: Ports,
+        revision: str = "",
+        watch: Watch | None = None,
+    ) -> None:
         self._role, self._url, self._probes, self._ports = role, url, probes, ports
-        self._revision = revision
+        self._revision, self._watch = revision, watch
         self._start_s = ports.clock.monotonic_s()
         self._users_connected = asyncio.Event()
 
@@ -159,7 +170,7 @@ class Prober:
         results = await asyncio.gather(*map(self._open, attempts))
         opened = [each for each in results if isinstance(each, _Open)]
         try:
-            said = await asyncio.gather(*(each.say(each.attempt) for each in opened))
+            said = await asyncio.gather(*(self._say(each, each.attempt) for each in opened))
         finally:
             await asyncio.gather(*(each.chat.close() for each in opened))
         return [*(each for each in results if isinstance(each, Session)), *said]
@@ -192,7 +203,7 @@ class Prober:
         for turn in range(self._probes.rounds):
             listen_s = _LISTEN_AT_LAST_S if turn == self._probes.rounds - 1 else LISTEN_S
             said = await asyncio.gather(
-                *(each.say(_in_turn(each.attempt, turn), listen_s) for each in opened)
+                *(self._say(each, _in_turn(each.attempt, turn), listen_s) for each in opened)
             )
             made += said
             if _timed_out(made):
@@ -213,21 +224,29 @@ class Prober:
         if isinstance(opened, Session):
             return opened
         try:
-            return await opened.say(opened.attempt)
+            return await self._say(opened, opened.attempt)
         finally:
             await opened.chat.close()
+
+    async def _say(self, opened: _Open, attempt: Attempt, listen_s: float = LISTEN_S) -> Session:
+        return self._told(await opened.say(attempt, listen_s))
+
+    def _told(self, session: Session) -> Session:
+        if self._watch:
+            self._watch(session)
+        return session
 
     async def _open(self, attempt: Attempt) -> _Open | Session:
         attempt = dataclasses.replace(attempt, intended_s=self._now())
         try:
             token = await self._ports.agents.login(self._url, attempt.user)
         except AgentError as error:
-            return attempt.login_failed(error)
+            return self._told(attempt.login_failed(error))
         asked_s = self._now()
         try:
             chat = await self._ports.agents.connect(self._url, token)
         except AgentError as error:
-            return attempt.not_connected(error)
+            return self._told(attempt.not_connected(error))
         return _Open(attempt=attempt, chat=chat, connect_s=self._now() - asked_s)
 
     def _attempt(self, probe: str, number: int, user_index: int, agent: str = "") -> Attempt:

@@ -10,7 +10,7 @@ from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.event_latency import event_latencies
 from runbook_lib.steps.isolation import leaks
-from runbook_lib.steps.prober import Prober, Seen
+from runbook_lib.steps.prober import Prober, Seen, Watch
 from runbook_lib.steps.probes_measure import bad_sessions, measure
 from runbook_lib.steps.revision_log import leaves_it_open, logged_requests
 from runbook_lib.steps.waiting import run_to_end
@@ -19,18 +19,24 @@ _KEPT = 40  # of each kind and role
 
 
 def observe_probes(
-    plan: Plan, deploy: DeployEvidence, ports: Ports
+    plan: Plan, deploy: DeployEvidence, ports: Ports, watch: Watch | None = None
 ) -> tuple[ProbesEvidence, tuple[Session, ...]]:
-    """Probe both revisions at the same time; return the evidence and every session made."""
-    return run_to_end(probe(plan, deploy, ports))
+    """Probe both revisions at the same time; return the evidence and every session made.
+
+    Args:
+        watch: Told each session when it has its answer, or will get none; those of the clauses are not told.
+    """
+    return run_to_end(probe(plan, deploy, ports, watch))
 
 
 async def probe(
-    plan: Plan, deploy: DeployEvidence, ports: Ports
+    plan: Plan, deploy: DeployEvidence, ports: Ports, watch: Watch | None = None
 ) -> tuple[ProbesEvidence, tuple[Session, ...]]:
     """Do what `observe_probes` does, from within a running loop."""
     started = ports.clock.now()
-    both = await asyncio.gather(*(_look(role, plan, deploy, ports) for role in ("candidate", "baseline")))
+    both = await asyncio.gather(
+        *(_look(role, plan, deploy, ports, watch) for role in ("candidate", "baseline"))
+    )
     window = Window(start=started, end=ports.clock.now())
     evidence = ProbesEvidence(
         window=window,
@@ -46,13 +52,13 @@ async def probe(
     return evidence, tuple(session for seen in both for session in seen.sessions)
 
 
-async def _look(role: Role, plan: Plan, deploy: DeployEvidence, ports: Ports) -> Seen:
+async def _look(role: Role, plan: Plan, deploy: DeployEvidence, ports: Ports, watch: Watch | None) -> Seen:
     url = deploy.candidate_url if role == "candidate" else deploy.baseline_url
     state = deploy.candidate if role == "candidate" else deploy.baseline
     if not url:
         return Seen(role=role, absent=_why_absent(role, deploy))
     started, name = ports.clock.now(), state.name if state else ""
-    seen = await Prober(role, url, plan.probes, ports, name).run()
+    seen = await Prober(role, url, plan.probes, ports, name, watch).run()
     if not name or not leaves_it_open(seen):
         return seen
     window = Window(start=started, end=ports.clock.now())

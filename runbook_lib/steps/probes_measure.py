@@ -37,7 +37,7 @@ def measure(probes: Probes, seen: Seen, window: Window) -> tuple[Measurement, ..
 def bad_sessions(seen: Seen) -> tuple[Session, ...]:
     """Return the sessions with anything wrong, in order."""
     conflicting = conflicts(seen.users)
-    return tuple(each for each in seen.sessions if _is_bad(each) or each.user in conflicting)
+    return tuple(each for each in seen.sessions if is_bad(each) or each.user in conflicting)
 
 
 def conflicts(sessions: Iterable[Session]) -> dict[str, str]:
@@ -145,13 +145,13 @@ def _shows_events(session: Session) -> bool:
     return session.status in ("answered", "protocol_violation") or cut_short
 
 
-def _is_bad(session: Session) -> bool:
+def is_bad(session: Session) -> bool:
     faults = session.violations or session.foreign_marks or session.foreign_ids or session.detail
     return session.status != "answered" or bool(faults)
 
 
 def _first_trouble(sessions: Iterable[Session], otherwise: str) -> str:
-    return next((_sentence(each) for each in sessions if _is_bad(each)), otherwise)
+    return next((_sentence(each) for each in sessions if is_bad(each)), otherwise)
 
 
 def _sentence(session: Session) -> str:

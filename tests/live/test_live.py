@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runbook_lib.evidence import Session
 from runbook_lib.evidence.load_figures import LoadProgress
 from runbook_lib.evidence.load_figures import Tally as LoadTally
-from runbook_lib.live import LiveLoad, LiveSuites
+from runbook_lib.live import LiveLoad, LiveProbes, LiveSuites
 from runbook_lib.steps.suites import SuiteProgress
 from runbook_lib.steps.suites.reported import Tally
 
@@ -41,3 +42,22 @@ def test_a_load_is_told_in_one_sentence_and_shown_with_all_its_figures(tmp_path:
         assert file.read_text(encoding="utf-8") == "3 of 40 sessions, 2 open, 1 failed"
     assert not file.exists()
     assert shown == [told]
+
+
+def test_probes_are_told_revision_by_revision_with_what_was_not_as_promised(tmp_path: Path) -> None:
+    file = tmp_path / "live.txt"
+    good = Session(
+        probe="golden-path", role="candidate", number=0, user="u1", agent="a", mark="m", status="answered"
+    )
+    with LiveProbes(file) as live:
+        live(good)
+        live(good.model_copy(update={"role": "baseline"}))
+        assert (
+            file.read_text(encoding="utf-8")
+            == "candidate: 1 messages answered; baseline: 1 messages answered"
+        )
+        live(good.model_copy(update={"status": "answer_timeout"}))
+        live(good.model_copy(update={"violations": ("no final event",)}))
+        said = file.read_text(encoding="utf-8")
+    assert said == f"candidate: 3 messages, 2 not answered as promised; {fine}"
+    assert not file.exists()
