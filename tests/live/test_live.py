@@ -11,6 +11,8 @@ from runbook_lib.live import LiveLoad, LiveProbes, LiveSuites
 from runbook_lib.steps.suites import SuiteProgress
 from runbook_lib.steps.suites.reported import Tally
 
+FINE = "baseline: 1 messages answered"
+
 
 def progress(suite: str, **tally: int | str) -> SuiteProgress:
     return SuiteProgress(suite=suite, title=suite, role="candidate", tally=Tally(**tally))
@@ -59,5 +61,5 @@ def test_probes_are_told_revision_by_revision_with_what_was_not_as_promised(tmp_
         live(good.model_copy(update={"status": "answer_timeout"}))
         live(good.model_copy(update={"violations": ("no final event",)}))
         said = file.read_text(encoding="utf-8")
-    assert said == f"candidate: 3 messages, 2 not answered as promised; {fine}"
+    assert said == "candidate: 3 messages, 2 not answered as promised; " + FINE
     assert not file.exists()
