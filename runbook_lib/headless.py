@@ -88,8 +88,9 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
         _tell_what_was_seen(run)
         raise
     finally:
-        run.release()
-        run.note("run ended", exit_code=code)
+        with run.sealed_anew():
+            run.release()
+            run.note("run ended", exit_code=code)
     run.write_reports()
     return code
 

@@ -5,25 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
 import pandas as pd
 
-from runbook_lib.archive.manifest import seal
+from runbook_lib.archive.manifest import seal, sealed_anew
 from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.connection import Connection
 from runbook_lib.decisions import Act, is_held_back, record_decision, require_approval
 from runbook_lib.earlier import with_earlier
-from runbook_lib.errors import (
-    CloudError,
-    CorruptEvidence,
-    NotApproved,
-    NotFound,
-    PlanError,
-    RunRefused,
-)
+from runbook_lib.errors import CloudError, CorruptEvidence, NotApproved, NotFound, PlanError, RunRefused
 from runbook_lib.evidence import (
     DeployEvidence,
     MetricsEvidence,
@@ -262,16 +255,16 @@ class Run:
 
     def roll_back(self) -> RollbackEvidence:
         """Return the traffic to the baseline and probe it; safe to repeat."""
-        self.lease.hold(from_other_hosts=True)  # of a run that may have died there
-        done = self._step(
-            "rollback",
-            lambda: roll_back(self.plan, pair_of_run(self.folder, self.ports.cloud_run), self.ports),
-        )
-        self.release()
-        verdict = self.verdict()
-        if verdict:
-            now = {"next_command": next_command(self.folder, self.plan, verdict.action)}
-            self.folder.write_record("verdict.json", verdict.model_copy(update=now))
+        with self.sealed_anew():
+            self.lease.hold(from_other_hosts=True)  # of a run that may have died there
+            done = self._step(
+                "rollback",
+                lambda: roll_back(self.plan, pair_of_run(self.folder, self.ports.cloud_run), self.ports),
+            )
+            self.release()
+            if verdict := self.verdict():
+                now = {"next_command": next_command(self.folder, self.plan, verdict.action)}
+                self.folder.write_record("verdict.json", verdict.model_copy(update=now))
         return done
 
     def decide(self, act: Act, *, approved: bool, reason: str) -> None:
@@ -280,7 +273,8 @@ class Run:
         Raises:
             PlanError: If there is no reason.
         """
-        record_decision(self.note, act, approved=approved, reason=reason, environment=os.environ)
+        with self.sealed_anew():
+            record_decision(self.note, act, approved=approved, reason=reason, environment=os.environ)
 
     def awaited(self) -> Act:
         """Return what has to be approved next."""
@@ -302,10 +296,11 @@ class Run:
         action = verdict.action if verdict else "no verdict"
         if action != "PROCEED_TO_PRODUCTION" and not override:
             raise RunRefused(f"the verdict is {action}: promoting needs --override with a reason")
-        if override:
-            self.note("act intended", step="promote", detail=f"promote against {action}: {override}")
-        done = self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports, up_to))
-        self.release()
+        with self.sealed_anew():
+            if override:
+                self.note("act intended", step="promote", detail=f"promote against {action}: {override}")
+            done = self._step("promote", lambda: promote(self.plan, self._deployed(), self.ports, up_to))
+            self.release()
         return done
 
     def release(self) -> None:
@@ -347,6 +342,10 @@ class Run:
         files = write_reports(self.record(), self.folder.path)
         seal(self.folder.path, self.plan.target.service, self._clock.now())
         return files
+
+    def sealed_anew(self) -> AbstractContextManager[None]:
+        """Seal a run that is sealed again when an act on it is over, however it ends."""
+        return sealed_anew(self.folder.path, self.plan.target.service, self._clock.now)
 
     def _require_approval(self, act: Act) -> None:
         run = f"{self.plan.report.folder}/{self.folder.run_id}"

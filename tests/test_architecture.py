@@ -24,7 +24,7 @@ FLOORS = {
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
     3: ("archive", "decisions", "earlier", "folder_lock", "journal", "leasing", "notebook_archive",
         "recorded", "report", "scribe"),
-    4: ("connection", "fleet", "headless", "judging", "live", "resuming", "run", "selftest"),
+    4: ("compare", "connection", "fleet", "headless", "judging", "live", "resuming", "run", "selftest"),
     5: ("cli", "fork_server", "lab", "notebook", "terminal", "worker"),
 }
 # fmt: on

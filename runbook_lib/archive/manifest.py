@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -102,6 +103,16 @@ def seal(folder: Path, service: str, now: datetime) -> Manifest:
     )  # fmt: skip
     write_atomically(folder / MANIFEST, manifest.content())
     return manifest
+
+
+@contextmanager
+def sealed_anew(folder: Path, service: str, now: Callable[[], datetime]) -> Iterator[None]:
+    """Seal a run again after an act on it, however that ends; one that was never sealed stays so."""
+    try:
+        yield
+    finally:
+        if (folder / MANIFEST).is_file():
+            seal(folder, service, now())
 
 
 def verify(run: Place) -> Verified:

@@ -52,6 +52,16 @@ class Place:
         with reaching(self / name):
             return bool(self.system.isfile(f"{self.path}/{name}"))
 
+    def folders(self) -> tuple[Place, ...]:
+        """Return every folder here but hidden ones, by name."""
+        with reaching(self):
+            if not self.system.isdir(self.path):
+                raise ArchiveError(f"{self.address} is no folder: give the one that holds the run folders")
+            found = self.system.ls(self.path, detail=True)
+        paths = (entry["name"].rstrip("/") for entry in found if entry["type"] == "directory")
+        names = sorted(path.rpartition("/")[2] for path in paths)
+        return tuple(self / name for name in names if not name.startswith("."))
+
     def runs(self) -> tuple[Place, ...]:
         """Return the whole run folders here, oldest first: those with a manifest, which is written last."""
         with reaching(self):

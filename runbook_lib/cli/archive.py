@@ -31,10 +31,9 @@ OutputsPlace = Annotated[
 def verify(run: RunPlace) -> None:
     """Find every byte of a run that changed since it was sealed, and follow the chain to the runs before."""
     from runbook_lib.archive.manifest import verify as verify_run
-    from runbook_lib.archive.places import place
     from runbook_lib.terminal.archive import show_verified
 
-    verified = verify_run(place(run if "://" in run else str(find_file(run))))
+    verified = verify_run(_run_place(run))
     show_verified(run, verified)
     raise typer.Exit(3 if verified.findings else 0)
 
@@ -73,6 +72,40 @@ def prune(
     say(f"{len(old)} runs {'removed' if yes else 'would be removed: add --yes'}")
 
 
+@app.command(rich_help_panel=PANEL)
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="Run folder here, or gs://BUCKET/FOLDER/RUN.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The run to hold against it.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also show what is not equal within what chance explains.")
+    ] = False,
+) -> None:
+    """Name what changed from run A to run B: plan, versions, outcomes, tests, times, log lines."""
+    from runbook_lib.compare import diff as compare
+    from runbook_lib.compare import past_run
+    from runbook_lib.terminal.compare import show_diff
+
+    ours, theirs = (past_run(_run_place(run)) for run in (before, after))
+    show_diff(compare(ours, theirs), everything=everything)
+
+
+@app.command(rich_help_panel=PANEL)
+def history(
+    service: Annotated[str, typer.Argument(metavar="[SERVICE]", help="Only its runs.")] = "",
+    folder: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder of run folders, here or gs://…; repeatable. Else outputs."
+        ),
+    ] = None,
+) -> None:
+    """List all runs of a service with their verdicts and times; folders that are no run are named."""
+    from runbook_lib.compare import history as gather
+    from runbook_lib.terminal.compare import show_history
+
+    show_history(gather([_outputs(each) for each in folder or ("outputs",)], service))
+
+
 def published(run: Run, code: int) -> int:
     """Tell CI of a finished run, publish it as its plan says; return its code, or 3 if only that failed."""
     if _GITHUB & os.environ.keys():
@@ -100,6 +133,12 @@ def _publish(run: Run, to: Sequence[str] = ()) -> tuple[str, ...]:
         raise PlanError("nowhere to publish to: give --to, or the plan's report.archive", field="to")
     known = secrets_of(os.environ)
     return tuple(publish_folder(run.folder.path, target, known).address for target in to or planned)
+
+
+def _run_place(run: str) -> Place:
+    from runbook_lib.archive.places import place
+
+    return place(run if "://" in run else os.path.relpath(find_file(run)))
 
 
 def _outputs(folder: str) -> Place:

@@ -36,6 +36,8 @@ COMMANDS = (
     "verify",
     "publish",
     "prune",
+    "diff",
+    "history",
 )
 
 

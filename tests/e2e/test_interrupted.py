@@ -11,6 +11,8 @@ import pytest
 from test_trouble import wait_for_event
 from whole_run import ROOT, Shell
 
+from runbook_lib.archive.manifest import verify
+from runbook_lib.archive.places import place
 from runbook_lib.run import Run
 from runbook_lib.run_folder import RunFolder
 
@@ -87,6 +89,7 @@ def test_a_run_that_is_told_to_end_reports_what_it_saw_and_gives_the_service_bac
     assert verdict["action"] == "INVESTIGATE"
     assert "did not come to its end" in (run / "report.md").read_text()
     assert events(run)[-1] == ("run ended", "")
+    assert verify(place(str(run))).findings == ()
     assert Run(RunFolder.open(run)).ports.cloud_run.lease() == ""
     assert not [each for each in psutil.process_iter() if str(run) in " ".join(_argv(each))]
 
