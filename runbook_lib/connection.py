@@ -14,7 +14,7 @@ from runbook_lib.journal import LedgerJournal
 from runbook_lib.leasing import ServiceLease
 from runbook_lib.local_cloud import endpoints_of, environment_of
 from runbook_lib.plan import Endpoints, Plan
-from runbook_lib.ports import Ports
+from runbook_lib.ports import Permissions, Ports
 from runbook_lib.recorded import RecordedCloudRun, RecordedCommands
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.scribe import LedgerScribe
@@ -44,6 +44,11 @@ class Connection:
             journal=LedgerJournal(self._folder, self._scribe.fact),
             analytics=gcp.connect_analytics(self._plan.target, endpoints, self._plan.logs.analytics),
         )
+
+    @property
+    def permissions(self) -> Permissions:
+        """What the caller may do; asked once or twice in a run, so not kept."""
+        return gcp.connect_permissions(self._plan.target, self._endpoints())
 
     @cached_property
     def lease(self) -> ServiceLease:

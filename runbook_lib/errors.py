@@ -67,6 +67,18 @@ class PermissionDenied(CloudError):
     """The caller lacks a role."""
 
 
+class PermissionsMissing(RunbookError):
+    """The preflight found that the caller may not do what the plan needs; nothing was changed.
+
+    Attributes:
+        missing: One sentence for each permission: which, on what, and the role to grant.
+    """
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__("\n".join(missing))
+
+
 class NotFound(CloudError):
     """The resource does not exist."""
 

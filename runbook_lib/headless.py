@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runbook_lib.errors import PlanError, RunbookError, RunRefused
+from runbook_lib.errors import PermissionsMissing, PlanError, RunbookError, RunRefused
 from runbook_lib.judging import COULD_NOT_LOOK, INTERRUPTED, unseen
 from runbook_lib.kernels import without
 from runbook_lib.resuming import left_to_do
@@ -70,6 +70,7 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
 
     Raises:
         RunRefused: If another run has the service; nothing was begun.
+        PermissionsMissing: If the caller may not do what the plan needs; nothing was begun.
     """
     code = INTERRUPTED
     try:
@@ -81,7 +82,7 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
                     break
             _conclude(work)
         code = run.exit_code()
-    except RunRefused as refused:
+    except (RunRefused, PermissionsMissing) as refused:
         code = refused.exit_code
         raise
     except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
 from runbook_lib.clock import Clock
@@ -16,6 +16,7 @@ LIFE = timedelta(minutes=10)
 _RENEWAL = LIFE / 2
 _LOOK_S = 30.0
 _TRIES = 5
+_UNREADABLE = "{} has a lease that cannot be read: remove its annotation validation-runbook/lease"
 
 
 class ServiceLease:
@@ -74,6 +75,22 @@ class ServiceLease:
             self._cloud.swap_lease(text, "")
         self._mine = None
 
+    def told(self) -> str:
+        """Return in a sentence who has the service now, whoever asks."""
+        text = self._cloud.lease()
+        found = read_lease(text)
+        if not text:
+            return f"nobody is validating {self._service}: it has no lease"
+        if found is None:
+            return _UNREADABLE.format(self._service)
+        ours = " (this run)" if found.run == self._run_id else ""
+        if found.is_over(self._clock.now()):
+            return (
+                f"nobody is validating {self._service}: the lease of run {found.run}{ours} on {found.host} "
+                f"was over at {_time(found.until)}"
+            )
+        return f"{_holder(self._service, found, ours)}; the lease ends at {_time(found.until)}"
+
     def _keep(self, ended: Event) -> None:
         while not ended.wait(_LOOK_S):
             with suppress(CloudError, RunRefused):  # the next act on the service tells it
@@ -99,10 +116,7 @@ class ServiceLease:
     def _read(self, text: str) -> Lease | None:
         found = read_lease(text)
         if text and found is None:
-            raise RunRefused(
-                f"{self._service} has a lease that cannot be read: "
-                "remove its annotation validation-runbook/lease"
-            )
+            raise RunRefused(_UNREADABLE.format(self._service))
         return found
 
 
@@ -113,7 +127,15 @@ def _is_fresh(lease: Lease, now: datetime) -> bool:
 
 def _refusal(service: str, found: Lease) -> str:
     return (
-        f"{service} is being validated by run {found.run} on {found.host} "
-        f"since {found.since:%Y-%m-%d %H:%M:%S} UTC: wait until that run ends or, if it was interrupted, "
-        f"go on with it by runbook resume; its lease ends at {found.until:%H:%M:%S} UTC"
+        f"{_holder(service, found)}: wait until that run ends or, if it was interrupted, "
+        f"go on with it by runbook resume; its lease ends at {_time(found.until)}"
     )
+
+
+def _holder(service: str, found: Lease, ours: str = "") -> str:
+    since = f"{found.since:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{service} is being validated by run {found.run}{ours} on {found.host} since {since}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"

@@ -32,7 +32,6 @@ from runbook_lib.evidence.pairs import Pairs
 from runbook_lib.evidence.session_table import session_table
 from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.folder_lock import here, worker_on
-from runbook_lib.journal import given_parameters
 from runbook_lib.judging import (
     COULD_NOT_LOOK,
     OBSERVED,
@@ -40,7 +39,6 @@ from runbook_lib.judging import (
     exit_code_of,
     judged,
     next_command,
-    observed,
     unseen,
 )
 from runbook_lib.leasing import ServiceLease
@@ -51,6 +49,8 @@ from runbook_lib.plan import Plan
 from runbook_lib.plan.file import load_plan
 from runbook_lib.ports import Ports
 from runbook_lib.ports.logs import LogTail
+from runbook_lib.preflight import pass_preflight, passed
+from runbook_lib.record import entries_of, record_of
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
@@ -130,12 +130,22 @@ class Run:
         if unseen(self.folder) and "deploy" in kept_steps(self.folder):
             refuse_changes(self.plan, self._deployed(), self.ports.cloud_run.service())
 
+    def preflight(self) -> None:
+        """Ask whether the caller may do all that the plan needs, before anything is changed.
+
+        Raises:
+            PermissionsMissing: Which names everything that is missing.
+        """
+        pass_preflight(self.plan, self._world.permissions, self.note)
+
     def take_service(self) -> None:
         """Take the lease, so that nobody else changes the service; one that is yet to be created has none.
 
         Raises:
+            PermissionsMissing: If the caller may not do what the plan needs.
             RunRefused: If another run has it.
         """
+        self.preflight()
         with suppress(NotFound, NotApproved):
             self._require_approval("deploy")
             self.lease.hold()
@@ -188,8 +198,7 @@ class Run:
 
     def entries(self) -> pd.DataFrame | None:
         """Return the log entries of the whole run, or of the start-ups alone where the run was not read."""
-        whole = self.folder.find_table("run_logs")
-        return self.folder.find_table("logs") if whole is None else whole
+        return entries_of(self.folder)
 
     def run_suites(self, show: Callable[[str], None] | None = None) -> SuitesEvidence:
         """Run the plan's suites against the candidate; `show` is told how far they are."""
@@ -321,21 +330,7 @@ class Run:
 
     def record(self) -> RunRecord:
         """Return everything that the report is made of."""
-        missing = unseen(self.folder)
-        seen = observed(self.folder, missing)
-        return RunRecord(
-            plan=self.plan,
-            run_id=self.folder.run_id,
-            **cast("dict[str, None]", seen),
-            rollback=self.folder.find_evidence("rollback", RollbackEvidence),
-            verdict=self.verdict(),
-            selftest=self.folder.find_record(SELF_TEST, SelfTested),
-            load=self.folder.find_table("load_sessions"),
-            series=self.folder.find_table("series"),
-            entries=self.entries(),
-            errors=tuple(f"{step}: {why}" for step, why in missing.items()),
-            parameters=given_parameters(self.folder.ledger()),
-        )
+        return record_of(self.folder, self.plan)
 
     def write_reports(self) -> tuple[Path, ...]:
         """Write the report's files and the manifest over everything."""
@@ -370,6 +365,8 @@ class Run:
         try:
             if name == "deploy":
                 self._require_approval("deploy")
+                if not passed(self.folder.ledger()):
+                    self.preflight()
             with self.lease.kept():
                 evidence = act()
                 self.ports.cloud_run.service()  # what was seen counts only if the cloud is still there

@@ -23,8 +23,9 @@ FLOORS = {
         "redact_table", "rehearsal", "sessions", "verdict"),
     2: ("agent", "commands", "gcp", "judge", "kernels", "local_cloud", "run_folder", "steps"),
     3: ("archive", "decisions", "earlier", "folder_lock", "journal", "leasing", "notebook_archive",
-        "recorded", "report", "scribe"),
-    4: ("compare", "connection", "fleet", "headless", "judging", "live", "resuming", "run", "selftest"),
+        "preflight", "recorded", "report", "scribe"),
+    4: ("compare", "connection", "fleet", "headless", "judging", "live", "record", "resuming", "run",
+        "selftest"),
     5: ("cli", "fork_server", "lab", "notebook", "terminal", "worker"),
 }
 # fmt: on
@@ -43,6 +44,7 @@ SIDEWAYS = {
     ("notebook_archive", "report"),
     ("ports", "arrivals"),
     ("ports", "evidence"),
+    ("record", "judging"),
     ("rehearsal", "evidence"),
     ("rehearsal", "verdict"),
     ("resuming", "judging"),
@@ -50,6 +52,7 @@ SIDEWAYS = {
     ("run", "headless"),
     ("run", "judging"),
     ("run", "live"),
+    ("run", "record"),
     ("run", "resuming"),
     ("selftest", "run"),
     ("sessions", "evidence"),

@@ -189,3 +189,22 @@ def test_a_service_that_is_not_there_has_no_lease(staging: Staging) -> None:
         lease.hold()
     with lease.kept():
         staging.create()
+
+
+def test_everybody_is_told_who_validates_the_service_since_when_and_until_when(staging: Staging) -> None:
+    staging.create()
+    clock = StoppedClock()
+    mine, theirs = lease_of(staging, "run-1", clock), lease_of(staging, "run-2", clock)
+    assert mine.told() == f"nobody is validating {staging.service}: it has no lease"
+    mine.hold()
+    holder = f"{staging.service} is being validated by run run-1{{}} on laptop since 2026-03-01 12:00:00 UTC"
+    assert mine.told() == f"{holder.format(' (this run)')}; the lease ends at 12:10:00 UTC"
+    assert theirs.told() == f"{holder.format('')}; the lease ends at 12:10:00 UTC"
+    clock.time += timedelta(minutes=12)
+    assert theirs.told() == (
+        f"nobody is validating {staging.service}: the lease of run run-1 on laptop was over at 12:10:00 UTC"
+    )
+    staging.cloud.run.swap_lease(staging.cloud.run.lease(), "not a lease")
+    assert theirs.told() == (
+        f"{staging.service} has a lease that cannot be read: remove its annotation validation-runbook/lease"
+    )

@@ -24,6 +24,7 @@ from runbook_lib.terminal import (
     ProgressLines,
     say,
     show_error,
+    show_preflight,
     show_start,
     show_status,
     show_tested,
@@ -143,9 +144,24 @@ def lint(plan: PlanArgument, parameter: Parameters = None) -> None:
     say(f"{plan} is a good plan: {len(checked.criteria)} criteria, {len(checked.suites)} suites")
 
 
+@app.command(name="preflight")
+def check_permissions(plan: PlanArgument, parameter: Parameters = None) -> None:
+    """Say which permissions a plan needs and which are missing; changes nothing. Every run asks first."""
+    from runbook_lib import gcp
+    from runbook_lib.local_cloud import endpoints_of
+    from runbook_lib.plan.file import load_plan
+    from runbook_lib.preflight import preflight
+
+    checked = load_plan(find_file(plan), parameters_of(parameter or ()))
+    found = preflight(checked, gcp.connect_permissions(checked.target, endpoints_of(checked.target)))
+    show_preflight(found)
+    found.require()
+    raise typer.Exit(3 if found.unknown else 0)
+
+
 @app.command()
 def status(run: RunArgument) -> None:
-    """Show where a run stands and, asked of the service itself, who gets its traffic."""
+    """Show where a run stands and, asked of the service itself, who gets its traffic and who validates it."""
     from runbook_lib.run import open_run
 
     show_status(open_run(find_file(run)))

@@ -62,6 +62,14 @@ def aborted(message: str) -> ApiError:
     return ApiError(grpc.StatusCode.ABORTED, message)
 
 
+def permission_denied(permission: str) -> ApiError:
+    """Build PERMISSION_DENIED: the caller lacks a permission."""
+    return ApiError(
+        grpc.StatusCode.PERMISSION_DENIED,
+        f"Permission '{permission}' denied (or the resource may not exist).",
+    )
+
+
 def failed_precondition(message: str) -> ApiError:
     """Build FAILED_PRECONDITION: the resource is not in a state that allows the call."""
     return ApiError(grpc.StatusCode.FAILED_PRECONDITION, message)

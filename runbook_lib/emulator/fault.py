@@ -21,13 +21,14 @@ STATUSES = {
 }
 SLOW, LATE, DUPLICATE, DISORDER = "slow", "late-logs", "duplicate-logs", "out-of-order-logs"
 DROP, KILL = "drop-stream", "kill-instance"
+LACK = "missing-permission"
 CALL_FAULTS = (*STATUSES, SLOW)
 LOG_FAULTS = (LATE, DUPLICATE, DISORDER)
-NAMES = (*CALL_FAULTS, *LOG_FAULTS, DROP, KILL)
+NAMES = (*CALL_FAULTS, *LOG_FAULTS, DROP, KILL, LACK)
 _TARGETED = (DROP, KILL)
 _KINDS = {
     "name": str, "method": str, "target": str, "rate": (int, float), "seconds": (int, float),
-    "delay_s": (int, float), "seed": int,
+    "delay_s": (int, float), "seed": int, "permission": str,
 }  # fmt: skip
 
 
@@ -39,6 +40,8 @@ class Fault:
         method: Pattern of the API methods it hits, such as `Services.*`; empty when it hits none. Log faults
             hit entries instead.
         target: Pattern of a service's or a revision's name whose requests it hits; empty when it hits none.
+        permission: Pattern of the permissions that the caller lacks, such as `run.services.update`; empty for
+            every fault but `missing-permission`.
         rate: Share of calls, entries or requests that it hits, 0 to 1.
         seconds: How long it lasts; None until it is cleared.
         delay_s: How long a slow call or a late entry takes (out of order: at most), how long a stream lasts
@@ -49,6 +52,7 @@ class Fault:
     name: str
     method: str = ""
     target: str = ""
+    permission: str = ""
     rate: float = 1.0
     seconds: float | None = None
     delay_s: float = 2.0
@@ -71,6 +75,10 @@ class Fault:
         """Say whether a method such as `Services.GetService` is one of its own."""
         return bool(self.method) and fnmatchcase(name, self.method)
 
+    def hits_permission(self, name: str) -> bool:
+        """Say whether a permission is one that it takes away."""
+        return bool(self.permission and name) and fnmatchcase(name, self.permission)
+
     def hits_revision(self, revision: RevisionId) -> bool:
         """Say whether the requests to a revision are among those that it hits."""
         return bool(self.target) and (
@@ -79,7 +87,7 @@ class Fault:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""
-        shown = ("name", "method", "target", "rate", "seconds", "delay_s", "seed", "hits")
+        shown = ("name", "method", "target", "permission", "rate", "seconds", "delay_s", "seed", "hits")
         return {key: getattr(self, key) for key in shown}
 
 
@@ -117,8 +125,12 @@ def _check_kinds(document: dict[str, Any]) -> None:
 def _aim(fault: Fault) -> None:
     if fault.target and fault.name not in _TARGETED:
         raise invalid("target", f"only {' and '.join(_TARGETED)} have one; {fault.name} has a method")
+    if bool(fault.permission) != (fault.name == LACK):
+        raise invalid("permission", f"{LACK} needs one, and no other fault has one")
+    if fault.name == LACK and fault.method:
+        raise invalid("method", f"{LACK} hits every method that needs the permission")
     if fault.method and fault.name == KILL:
         raise invalid("method", f"{KILL} hits requests to a service, not API calls: give a target")
     if not fault.method and not fault.target:
-        fault.method = "" if fault.name == KILL else "*"
+        fault.method = "" if fault.name in (KILL, LACK) else "*"
         fault.target = "*" if fault.name in _TARGETED else ""

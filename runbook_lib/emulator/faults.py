@@ -6,10 +6,23 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .errors import ApiError, invalid, not_found
-from .fault import CALL_FAULTS, DROP, DUPLICATE, KILL, LATE, LOG_FAULTS, SLOW, STATUSES, Fault, read_fault
+from .errors import ApiError, invalid, not_found, permission_denied
+from .fault import (
+    CALL_FAULTS,
+    DROP,
+    DUPLICATE,
+    KILL,
+    LACK,
+    LATE,
+    LOG_FAULTS,
+    SLOW,
+    STATUSES,
+    Fault,
+    read_fault,
+)
 from .log_store import LogSink
 from .names import RevisionId
+from .permissions import PERMISSIONS, permission_of
 from .wire import Message, Method
 
 
@@ -41,6 +54,9 @@ class FaultBoard:
         names = sorted(short_name(method) for method in self._methods())
         if fault.method and not any(fault.hits_method(name) for name in names):
             raise invalid("method", f"'{fault.method}' fits none of {', '.join(names)}")
+        known = sorted(set(PERMISSIONS.values()))
+        if fault.permission and not any(fault.hits_permission(each) for each in known):
+            raise invalid("permission", f"'{fault.permission}' fits none of {', '.join(known)}")
         fault.rng = random.Random(fault.seed)
         fault.until_s = self._now_s() + fault.seconds if fault.seconds else float("inf")
         self._faults.append(fault)
@@ -76,6 +92,8 @@ class FaultBoard:
             ApiError: The status that a fault is named after.
         """
         name = short_name(method)
+        if self.lacks(permission_of(method)):
+            raise permission_denied(permission_of(method))
         for fault in self.active():
             if fault.name not in CALL_FAULTS or not fault.hits_method(name) or not fault.strikes():
                 continue
@@ -83,6 +101,14 @@ class FaultBoard:
                 await asyncio.sleep(fault.delay_s)
             else:
                 raise ApiError(STATUSES[fault.name], f"{name}: fault {fault.name} is switched on")
+
+    def lacks(self, permission: str) -> bool:
+        """Say whether a fault has taken a permission away."""
+        return any(
+            fault.strikes()
+            for fault in self.active()
+            if fault.name == LACK and fault.hits_permission(permission)
+        )
 
     def stream_end_s(self, method: Method) -> float | None:
         """Return how many seconds an API stream that begins now may last; None if no fault drops it."""

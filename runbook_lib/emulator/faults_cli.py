@@ -16,7 +16,8 @@ faults_app = typer.Typer(
     help="Faults by name: refused or slow calls, disturbed logs, dropped streams, killed instances.\n\n"
     "The four statuses and slow hit API calls, chosen by --method. drop-stream cuts WebSockets and streamed "
     "answers (--target, a service or revision) and API streams (--method) --delay seconds after they began. "
-    "kill-instance kills the instance that a request to --target has reached. The rest hit log entries.",
+    "kill-instance kills the instance that a request to --target has reached. missing-permission takes an "
+    "IAM permission (--permission) from the caller. The rest hit log entries.",
     no_args_is_help=True,
 )
 
@@ -24,7 +25,7 @@ Name = Annotated[
     str,
     typer.Argument(
         help="UNAVAILABLE, RESOURCE_EXHAUSTED, PERMISSION_DENIED, DEADLINE_EXCEEDED, slow, late-logs, "
-        "duplicate-logs, out-of-order-logs, drop-stream or kill-instance."
+        "duplicate-logs, out-of-order-logs, drop-stream, kill-instance or missing-permission."
     ),
 ]
 
@@ -43,6 +44,10 @@ def add(
             "'backend-service' or 'backend-service-00002-*'; all if left out."
         ),
     ] = None,
+    permission: Annotated[
+        str | None,
+        typer.Option(help="What missing-permission takes away, such as 'run.services.update' or 'run.*'."),
+    ] = None,
     rate: Annotated[
         float, typer.Option(help="Share of calls, entries, streams or requests that it hits, 0 to 1.")
     ] = 1.0,
@@ -59,7 +64,13 @@ def add(
     seed: Annotated[int, typer.Option(help="Makes the choice of what it hits repeatable.")] = 0,
 ) -> None:
     """Switch a fault on."""
-    given = {"method": method, "target": target, "seconds": seconds, "delay_s": delay}
+    given = {
+        "method": method,
+        "target": target,
+        "permission": permission,
+        "seconds": seconds,
+        "delay_s": delay,
+    }
     chosen = {key: value for key, value in given.items() if value is not None}
     _show([_ask(state_dir, "POST", {"name": name, "rate": rate, "seed": seed, **chosen})])
 
@@ -96,7 +107,7 @@ def _show(faults: list[dict[str, Any]]) -> None:
     for fault in faults:
         lasts = f" for {fault['seconds']:g} s" if fault["seconds"] else ""
         requests = f"requests to {fault['target']}" if fault["target"] else ""
-        hit = " and ".join(filter(None, (fault["method"], requests)))
+        hit = " and ".join(filter(None, (fault["method"], requests, fault["permission"])))
         typer.echo(f"{fault['name']} on {hit}, rate {fault['rate']:g}{lasts}, {fault['hits']} hits so far")
     if not faults:
         typer.echo("no fault is on")

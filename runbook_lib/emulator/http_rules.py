@@ -1,8 +1,8 @@
 """The table of HTTP annotations: which verb, path and body reach which API method.
 
 The published Python packages do not carry the annotations, so they are written out here, method by method.
-Source: https://cloud.google.com/run/docs/reference/rest, https://cloud.google.com/logging/docs/reference/v2/rest
-and https://cloud.google.com/monitoring/api/ref_v3/rest
+Source: https://cloud.google.com/run/docs/reference/rest, https://cloud.google.com/logging/docs/reference/v2/rest,
+https://cloud.google.com/monitoring/api/ref_v3/rest and https://cloud.google.com/resource-manager/reference/rest
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ _REVISIONS = "google.cloud.run.v2.Revisions"
 _OPERATIONS = "google.longrunning.Operations"
 _LOGGING = "google.logging.v2.LoggingServiceV2"
 _METRICS = "google.monitoring.v3.MetricService"
+
+_PROJECTS = "google.cloud.resourcemanager.v3.Projects"
 
 _PLACE = "projects/*/locations/*"
 _SERVICE = f"{_PLACE}/services/*"
@@ -43,6 +45,8 @@ HTTP_RULES: dict[tuple[str, str], HttpRule] = {
     (_SERVICES, "ListServices"): _rule("GET", f"/v2/{{parent={_PLACE}}}/services"),
     (_SERVICES, "UpdateService"): _rule("PATCH", f"/v2/{{service.name={_SERVICE}}}", "service"),
     (_SERVICES, "DeleteService"): _rule("DELETE", f"/v2/{{name={_SERVICE}}}"),
+    (_SERVICES, "TestIamPermissions"): _rule("POST", f"/v2/{{resource={_SERVICE}}}:testIamPermissions", "*"),
+    (_PROJECTS, "TestIamPermissions"): _rule("POST", "/v3/{resource=projects/*}:testIamPermissions", "*"),
     (_REVISIONS, "GetRevision"): _rule("GET", f"/v2/{{name={_REVISION}}}"),
     (_REVISIONS, "ListRevisions"): _rule("GET", f"/v2/{{parent={_SERVICE}}}/revisions"),
     (_REVISIONS, "DeleteRevision"): _rule("DELETE", f"/v2/{{name={_REVISION}}}"),

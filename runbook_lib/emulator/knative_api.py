@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 from aiohttp import web
 from google.cloud import run_v2
+from google.iam.v1 import iam_policy_pb2
 
 from .errors import ApiError, invalid, not_found
 from .knative import API_VERSION, list_object, revision_object, service_object
@@ -27,6 +28,7 @@ from .transcoding import PathTemplate, parse_json
 from .wire import Before, Message, Method
 
 _SERVICES, _REVISIONS = "google.cloud.run.v2.Services", "google.cloud.run.v2.Revisions"
+_PROJECTS = "google.cloud.resourcemanager.v3.Projects"
 _REGION_HOST = re.compile(r"(?P<region>[a-z]+-[a-z]+\d+)-run\..+")
 _PAGE_SIZE = 500
 _EVERYWHERE = "-"
@@ -146,9 +148,14 @@ class KnativeFace:
         return _success()
 
     async def test_permissions(self, call: Call) -> dict[str, Any]:
-        """Grant all that is asked for: there is one user here, and it may do everything."""
+        """Grant what no fault forbids, also on a service that gcloud is about to make: it asks before."""
         document = parse_json(await call.request.read())
-        return {"permissions": document.get("permissions") or call.request.query.getall("permissions", [])}
+        asked = document.get("permissions") or call.request.query.getall("permissions", [])
+        request = iam_policy_pb2.TestIamPermissionsRequest(
+            resource=f"projects/{call.place.project}", permissions=asked
+        )
+        granted = await self._run(_PROJECTS, "TestIamPermissions", request)
+        return {"permissions": list(granted.permissions)}
 
     async def get_policy(self, call: Call) -> dict[str, Any]:
         """Return a service's IAM policy as it was last set."""

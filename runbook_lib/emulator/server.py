@@ -18,6 +18,7 @@ from .catalogue import Catalogue
 from .clock import NowNs, system_now_ns
 from .faults import FaultBoard, LogIntake
 from .faults_http import add_fault_routes
+from .iam_api import IamApi
 from .instance import Patience, Surroundings
 from .knative_api import KnativeFace, service_usage
 from .log_quota import DEFAULT_PER_MINUTE, ReadQuota
@@ -117,6 +118,7 @@ class Emulator:
             self._services,
             RevisionsApi(self._state, operations),
             operations,
+            IamApi(self._state, self._faults.lacks),
             LoggingApi(self._logs, intake, quota, now_ns),
             MonitoringApi(self._metrics, settings.sampling, now_ns),
             DescriptorsApi(self._metrics, settings.sampling),

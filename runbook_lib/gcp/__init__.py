@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
     from runbook_lib.gcp.cloud_run import CloudRunService
     from runbook_lib.plan import Analytics
+    from runbook_lib.ports import Permissions
     from runbook_lib.ports.logs import LogAnalytics
 
-__all__ = ["Cloud", "connect", "connect_analytics"]
+__all__ = ["Cloud", "connect", "connect_analytics", "connect_permissions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,14 @@ def connect_analytics(
         extra = "pip install 'staging-validation-runbook[analytics]'"
         raise PlanError(f"google-cloud-bigquery is missing: {extra}", field="logs.analytics") from error
     return BigQueryLogs(target, settings, endpoints.bigquery if endpoints else None)
+
+
+def connect_permissions(target: Target, endpoints: Endpoints | None) -> Permissions:
+    """Return who tells what the caller may do; stand-ins answer for the project where they answer for Run."""
+    from runbook_lib.gcp.channels import channel_to
+    from runbook_lib.gcp.permissions import GrantedPermissions
+
+    return GrantedPermissions(target, channel_to(endpoints.run) if endpoints else None)
 
 
 def connect(target: Target, endpoints: Endpoints | None) -> Cloud:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -31,6 +31,26 @@ class Monitoring(Protocol):
         Columns: `time` (end of the point's interval, UTC), `revision`, `value` (a distribution's mean, in the
         metric's own unit: count, ms, ratio of the limit, ms), `count` (a distribution's samples, else 1),
         `label` (`response_code_class` of request_count, else empty).
+        """
+        ...
+
+
+class Permissions(Protocol):
+    """What the caller may do; asking needs no permission."""
+
+    def on_service(self, asked: Iterable[str]) -> frozenset[str]:
+        """Return those of the permissions that the caller has on the service; none where there is no service.
+
+        Raises:
+            CloudError: If it cannot be asked.
+        """
+        ...
+
+    def on_project(self, asked: Iterable[str]) -> frozenset[str]:
+        """Return those of the permissions that the caller has on the whole project.
+
+        Raises:
+            CloudError: If it cannot be asked.
         """
         ...
 

@@ -18,6 +18,7 @@ from runbook_lib.places import LIVE
 if TYPE_CHECKING:
     from runbook_lib.fleet import Validated
     from runbook_lib.headless import Progress
+    from runbook_lib.preflight import Need, Preflight
     from runbook_lib.rehearsal import SelfTested, Tried
     from runbook_lib.run import Run
     from runbook_lib.verdict import CriterionResult, Verdict
@@ -57,7 +58,7 @@ def show_start(run: Run) -> None:
 
 
 def show_status(run: Run) -> None:
-    """Print the run's ledger and, asked of the service itself, who gets its traffic."""
+    """Print the run's ledger and, asked of the service itself, who gets its traffic and who validates it."""
     table = Table("Time", "Event", "Step", "Detail", box=None)
     for entry in run.folder.ledger():
         table.add_row(f"{entry.time:%H:%M:%S}", entry.event, entry.step, Text(entry.detail))
@@ -67,6 +68,24 @@ def show_status(run: Run) -> None:
     for share in service.traffic:
         shares.add_row(f"{share.percent} %", share.revision, share.tag)
     _out.print(shares)
+    say(run.lease.told())
+
+
+def show_preflight(found: Preflight) -> None:
+    """Print each permission with what it is for and whether the caller has it."""
+    table = Table("", "Permission", "On", "For", "Smallest role", box=None)
+    for need in found.needs:
+        table.add_row(_granted(found, need), need.permission, need.on, need.purpose, need.role)
+    _out.print(table)
+    say(found.words())
+    for other in found.unasked:
+        say(f"not asked for, look yourself: {other}")
+
+
+def _granted(found: Preflight, need: Need) -> Text:
+    if need in found.missing:
+        return Text("missing", style="red")
+    return Text("unknown", style="yellow") if need in found.unknown else Text("granted", style="green")
 
 
 def show_verdict(run: Run, verdict: Verdict | None) -> None:

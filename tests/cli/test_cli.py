@@ -21,6 +21,7 @@ COMMANDS = (
     "resume",
     "run-all",
     "lint",
+    "preflight",
     "status",
     "logs",
     "report",

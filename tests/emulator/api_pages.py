@@ -40,6 +40,7 @@ TROUBLESHOOTING = f"{_RUN}/troubleshooting"
 
 V1_SERVICES = f"{_RUN}/reference/rest/v1/namespaces.services"
 V1_PERMISSIONS = f"{_RUN}/reference/rest/v1/projects.locations.services/testIamPermissions"
+TEST_PERMISSIONS = f"{_RUN}/reference/rpc/google.iam.v1#google.iam.v1.TestIamPermissionsRequest"
 V1_REVISIONS = f"{_RUN}/reference/rest/v1/namespaces.revisions/list"
 
 _LOGGING = "https://cloud.google.com/logging/docs"
@@ -61,6 +62,11 @@ TIME_INTERVAL = f"{_MONITORING_RPC}.TimeInterval"
 AGGREGATION = f"{_MONITORING_RPC}.Aggregation"
 METRIC_FILTERS = "https://cloud.google.com/monitoring/api/v3/filters"
 RUN_METRICS = "https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run"
+
+PROJECT_PERMISSIONS = (
+    "https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions"
+)
+PERMISSIONS = "https://cloud.google.com/iam/docs/permissions-reference"
 
 ERRORS = "https://cloud.google.com/apis/design/errors"
 PAGING = "https://google.aip.dev/158"

@@ -1,0 +1,50 @@
+"""Ask which permissions the caller has on one Cloud Run service and on its project; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import grpc
+from google.cloud import resourcemanager_v3, run_v2
+from google.cloud.resourcemanager_v3.services.projects.transports import ProjectsGrpcTransport
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+from runbook_lib.gcp.channels import CALL_TIMEOUT_S, ask
+from runbook_lib.plan import Target
+
+
+class GrantedPermissions:
+    """Implements `ports.Permissions`. Neither question needs a permission itself.
+
+    Source: google.cloud.run.v2.Services.TestIamPermissions and
+    google.cloud.resourcemanager.v3.Projects.TestIamPermissions,
+    https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions
+    """
+
+    def __init__(self, target: Target, channel: grpc.Channel | None = None) -> None:
+        self._project, self._service = target.project, target.service
+        self._parent = f"projects/{target.project}/locations/{target.region}"
+        run = ServicesGrpcTransport(channel=channel) if channel else None
+        projects = ProjectsGrpcTransport(channel=channel) if channel else None
+        self._services = run_v2.ServicesClient(transport=run)
+        self._projects = resourcemanager_v3.ProjectsClient(transport=projects)
+
+    def on_service(self, asked: Iterable[str]) -> frozenset[str]:
+        """Return those that the caller has on the service; where there is no such service, maybe none."""
+        request = {"resource": f"{self._parent}/services/{self._service}", "permissions": list(asked)}
+        answer = ask(
+            "services.testIamPermissions",
+            self._service,
+            lambda: self._services.test_iam_permissions(request=request, timeout=CALL_TIMEOUT_S, retry=None),
+        )
+        return frozenset(answer.permissions)
+
+    def on_project(self, asked: Iterable[str]) -> frozenset[str]:
+        """Return those that the caller has on the project."""
+        request = {"resource": f"projects/{self._project}", "permissions": list(asked)}
+        answer = ask(
+            "projects.testIamPermissions",
+            self._project,
+            lambda: self._projects.test_iam_permissions(request=request, timeout=CALL_TIMEOUT_S, retry=None),
+        )
+        return frozenset(answer.permissions)
