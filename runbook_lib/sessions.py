@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from runbook_lib.errors import AgentError, ProtocolViolation, TurnTimeout
 from runbook_lib.evidence import Role, Session
 from runbook_lib.ports import Answer, ChatSession
 
-_MARK = re.compile(r"\b(?:candidate|baseline)-[a-z]+(?:-[a-z]+)*-u(\d{1,9})t\d+\b")
+_ROLES: tuple[Role, ...] = ("candidate", "baseline")
+# The literal first, so that it is searched for as one; within bounds, so that hostile text costs linear time.
+_MARKS = tuple(
+    re.compile(rf"{role}(?<!\w{role})-[a-z]{{1,40}}(?:-[a-z]{{1,40}}){{0,7}}-u(\d{{1,9}})t\d{{1,9}}\b")
+    for role in _ROLES
+)
 _MOST_FOREIGN_MARKS = 20
 OUR_AGENT = "runbook/"
 """Begins the user agent of every request that a run makes; the run's id follows."""
@@ -42,6 +49,15 @@ class Attempt:
         """The unique text to send, e.g. `candidate-load-u17t1`."""
         return f"{self.role}-{self.probe}-u{self.user_number}t{self.turn}"
 
+    def begun(self, after_s: float, lag_s: float) -> Attempt:
+        """Return it as it was begun, in a load that started `after_s` late because of its logins."""
+        # As `dataclasses.replace` does, in half the time: a load asks once for each session.
+        return Attempt(
+            probe=self.probe, role=self.role, number=self.number, user_number=self.user_number,
+            user=self.user, agent=self.agent, turn=self.turn,
+            intended_s=self.intended_s + after_s, lag_s=lag_s,
+        )  # fmt: skip
+
     def login_failed(self, error: AgentError) -> Session:
         """Return the record of a session that got no token."""
         return self._session(status="login_failed", detail=str(error))
@@ -55,6 +71,7 @@ class Attempt:
 
     def ended(self, answer: Answer, *, chat: ChatSession, connect_s: float, detail: str = "") -> Session:
         """Return the record of a session that was opened; `detail` is trouble outside of the answer."""
+        marks = _marks_in(answer.text)
         return self._session(
             status=answer.status,
             connect_s=connect_s,
@@ -62,11 +79,11 @@ class Attempt:
             session_id=chat.session_id,
             user_id=chat.user_id,
             revision=chat.revision,
-            foreign_marks=self.foreign_marks(answer.text),
+            foreign_marks=self._foreign(marks),
             foreign_ids=answer.foreign_ids,
             violations=answer.violations,
             events=answer.events,
-            detail=answer.detail or self._echo_missing(answer) or self._wrong_agent(answer) or detail,
+            detail=answer.detail or self._echo_missing(answer, marks) or self._wrong_agent(answer) or detail,
         )
 
     def foreign_marks(self, text: str) -> tuple[str, ...]:
@@ -74,26 +91,32 @@ class Attempt:
 
         Marks of an earlier run count too: a service may show a user's own past, nobody else's.
         """
-        found = (match[0] for match in _MARK.finditer(text) if int(match[1]) != self.user_number)
+        return self._foreign(_marks_in(text))
+
+    def _foreign(self, marks: Sequence[re.Match[str]]) -> tuple[str, ...]:
+        found = (match[0] for match in marks if int(match[1]) != self.user_number)
         return tuple(dict.fromkeys(found))[:_MOST_FOREIGN_MARKS]
 
-    def _echo_missing(self, answer: Answer) -> str:
+    def _echo_missing(self, answer: Answer, marks: Sequence[re.Match[str]]) -> str:
         # Not by `in`: turn 1's mark begins turn 11's.
-        lost = answer.status == "answered" and all(
-            found[0] != self.mark for found in _MARK.finditer(answer.text)
-        )
+        lost = answer.status == "answered" and all(match[0] != self.mark for match in marks)
         return f"the answer does not hold its own mark {self.mark}" if lost else ""
 
     def _wrong_agent(self, answer: Answer) -> str:
         wrong = answer.agent and answer.agent != self.agent
         return f"{WRONG_AGENT} {answer.agent}, not {self.agent}" if wrong else ""
 
-    def _session(self, **outcome: object) -> Session:
-        fields: dict[str, object] = {
-            "probe": self.probe, "role": self.role, "number": self.number, "user": self.user,
-            "agent": self.agent, "mark": self.mark, "intended_s": self.intended_s, "lag_s": self.lag_s,
-        }  # fmt: skip
-        return Session.model_validate(fields | outcome)
+    def _session(self, **outcome: Any) -> Session:
+        return Session(
+            probe=self.probe, role=self.role, number=self.number, user=self.user, agent=self.agent,
+            mark=self.mark, intended_s=self.intended_s, lag_s=self.lag_s, **outcome,
+        )  # fmt: skip
+
+
+def _marks_in(text: str) -> list[re.Match[str]]:
+    """Return all marks in `text`, in order of appearance."""
+    found = [match for marks in _MARKS for match in marks.finditer(text)]
+    return sorted(found, key=re.Match.start) if len(found) > 1 else found
 
 
 def user_number(role: Role, index: int) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -13,10 +14,11 @@ from pydantic import JsonValue
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from runbook_lib.agent.contract import Contract
-from runbook_lib.agent.engine import Call, Engine
+from runbook_lib.agent.conversation import Conversation
+from runbook_lib.agent.engine import Call, Engine, Target
 from runbook_lib.agent.hosts import refuse_strangers
 from runbook_lib.agent.http import HttpClient, Request
-from runbook_lib.agent.template import filled
+from runbook_lib.agent.template import prepared
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.dotted import at_path
 from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
@@ -28,6 +30,8 @@ from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
 from runbook_lib.redact import redact, secrets_of
 
 _GET_TIMEOUT_S = 10.0
+Clean = Callable[[str], str]
+Fill = Callable[[Mapping[str, str]], str]
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 
 
@@ -57,7 +61,7 @@ class AgentClient:
         self._secrets = (*secrets_of(environment), *filter(None, [self._password]))
         self._http = HttpClient(user_agent)
         plan = probes.protocol
-        self._contract = Contract(protocol=plan)
+        self._contract, self._ways = Contract(protocol=plan), dict[str, _Way]()
         self._offer = Offer(path=plan.path, subprotocols=plan.subprotocols, headers=plan.headers)
 
     async def login(self, base_url: str, user: str, more: Mapping[str, JsonValue] | None = None) -> str:
@@ -94,10 +98,12 @@ class AgentClient:
         """
         offer = offer or self._offer
         path, limit_s = offer.path.partition("?")[0], self._probes.connect_timeout_s
-        clean = partial(redact, secrets=(*self._secrets, *filter(None, [token, _base64url(token)])))
+        coded = _base64url(token)
+        clean = partial(redact, secrets=(*self._secrets, token, coded) if token else self._secrets)
         try:
             async with asyncio.timeout(limit_s):
-                return await self._engine.open(self._call(base_url, token, offer, clean))
+                call = self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
+                return await self._engine.open(call)
         # `from None`: what websockets says of a handshake may hold the token.
         except TimeoutError:
             raise TurnTimeout(f"the session on {path}", limit_s) from None
@@ -140,21 +146,49 @@ class AgentClient:
         out = ShareOut(probes=self._probes, user_agent=self._user_agent, environment=self._environment)
         return await make_load(out, job, watch)
 
-    def _call(self, base_url: str, token: str, offer: Offer, clean: Callable[[str], str]) -> Call:
+    def _way(self, base_url: str, offer: Offer) -> _Way:
+        """Return the way into a service; the plan's own is kept, since a load takes it again and again."""
+        if offer is not self._offer:
+            return self._new_way(base_url, offer)
+        way = self._ways.get(base_url)
+        if way is None:
+            way = self._ways[base_url] = self._new_way(base_url, offer)
+        return way
+
+    def _new_way(self, base_url: str, offer: Offer) -> _Way:
         url = _url(base_url, offer.path).replace("http", "ws", 1)
-        fill = partial(filled, token=token, token_base64url=_base64url(token))
-        offered, planned = (
-            tuple(map(fill, offer.subprotocols)),
-            offer.subprotocols == self._offer.subprotocols,
-        )
-        return Call(
-            url=url, path=self._probes.protocol.path, subprotocols=offered,
-            selected=offered[0] if offered and planned else "",
-            headers=fill(dict(offer.headers)), user_agent=self._user_agent,
-            greeting=self._probes.protocol.greeting, answer_timeout_s=self._probes.answer_timeout_s,
+        target = Target(
+            url=url, path=self._probes.protocol.path, selects=offer.subprotocols == self._offer.subprotocols,
+            user_agent=self._user_agent, greeting=self._probes.protocol.greeting,
+            answer_timeout_s=self._probes.answer_timeout_s,
             tls=self._http.tls if url.startswith("wss") else None,
-            conversation=self._engine.conversation(self._contract, clean), clean=clean,
         )  # fmt: skip
+        return _Way(
+            target=target,
+            subprotocols=tuple(map(prepared, offer.subprotocols)),
+            headers={name: prepared(value) for name, value in offer.headers.items()},
+            conversation=partial(self._engine.conversation, self._contract),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """A target, and what is offered there once a token is filled in."""
+
+    target: Target
+    subprotocols: tuple[Fill, ...]
+    headers: Mapping[str, Fill]
+    conversation: Callable[[Clean], Conversation]
+
+    def call(self, values: Mapping[str, str], clean: Clean) -> Call:
+        """Return the call of one session."""
+        return Call(
+            target=self.target,
+            subprotocols=tuple([fill(values) for fill in self.subprotocols]),
+            headers={name: fill(values) for name, fill in self.headers.items()},
+            conversation=self.conversation(clean),
+            clean=clean,
+        )
 
 
 def _password(auth: Auth, environment: Mapping[str, str]) -> str:

@@ -27,29 +27,39 @@ _OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.M
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
-    """A session that is to be opened. It never shows its token: `subprotocols` and `headers` hold it.
+class Target:
+    """Where sessions are opened and how: the same for every user.
 
     Attributes:
-        url: Where, `ws://…` or `wss://…`.
+        url: `ws://…` or `wss://…`.
         path: What it is called in errors.
-        subprotocols: Offered.
-        selected: The one of them that has to be selected; empty where any or none may be.
+        selects: Whether the first subprotocol that is offered has to be selected; else any or none may be.
         greeting: Type of the frame that the server sends first; None for none.
         tls: The certificates to trust; None for `ws://`.
-        conversation: Takes the frames.
-        clean: Takes secrets out of text.
     """
 
     url: str
     path: str
-    subprotocols: tuple[str, ...] = field(repr=False)
-    selected: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
+    selects: bool
     user_agent: str
     greeting: str | None
     answer_timeout_s: float
     tls: ssl.SSLContext | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A session that is to be opened. It never shows its token: `subprotocols` and `headers` hold it.
+
+    Attributes:
+        subprotocols: Offered.
+        conversation: Takes the frames.
+        clean: Takes secrets out of text.
+    """
+
+    target: Target
+    subprotocols: tuple[str, ...] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     conversation: Conversation = field(repr=False)
     clean: Callable[[str], str] = field(repr=False)
 
@@ -59,16 +69,16 @@ class Call:
         Raises:
             HandshakeRejected: If it did.
         """
-        if self.selected and selected != self.selected:
-            raise self.broken(f"did not select the subprotocol {self.selected}")
+        if self.target.selects and self.subprotocols and selected != self.subprotocols[0]:
+            raise self.broken(f"did not select the subprotocol {self.subprotocols[0]}")
 
     def lost(self, closed: ConnectionClosed) -> HandshakeRejected:
         """Return the error of a session that ended before its greeting."""
-        return self.broken(self.clean(f"lost the connection before {self.greeting}: {closed}"))
+        return self.broken(self.clean(f"lost the connection before {self.target.greeting}: {closed}"))
 
     def broken(self, detail: str) -> HandshakeRejected:
         """Return the error of a handshake that was accepted and came to nothing."""
-        return HandshakeRejected(self.path, _SWITCHING_PROTOCOLS, detail)
+        return HandshakeRejected(self.target.path, _SWITCHING_PROTOCOLS, detail)
 
 
 class Engine(Protocol):

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
+from json.encoder import encode_basestring_ascii
+from operator import itemgetter
+from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
-from runbook_lib.agent.contract import Body, Contract, reader
-from runbook_lib.agent.conversation import MAX_CHARACTERS, Conversation, Stop, parse
+from runbook_lib.agent.contract import Body, Contract, Read, reader
+from runbook_lib.agent.conversation import MAX_CHARACTERS, Conversation, Stop, new_id, parse
 from runbook_lib.agent.template import filled
 from runbook_lib.agent.turn import Turn, word
 from runbook_lib.evidence import EventSeen
@@ -26,6 +30,7 @@ from runbook_lib.redact import redact
 
 _LONGEST_FOR_ORJSON = 1900
 """Longer frames may hold what `json` refuses and orjson reads: thousands of digits, or of nested lists."""
+_EVENTS = TypeAdapter(tuple[EventSeen, ...])
 _PLACEHOLDER = re.compile(r"\{(content|agent|message_id)\}")
 
 
@@ -34,18 +39,20 @@ class Expectations:
 
     def __init__(self, contract: Contract) -> None:
         plan = contract.protocol
-        self.contract, self.read = contract, contract.read
-        self.last = len(contract.expected) - 1
+        self.contract, self.most, self.last = contract, plan.most_frames, len(contract.expected) - 1
         self.next = [*map(self._next, range(self.last + 1)), self._next(-1)]
         self.flat = frozenset(field for field in plan.required_fields if "." not in field)
         self.deep = tuple(reader(field) for field in plan.required_fields if "." in field)
-        self.same = [(name, read if "." in name else None) for name, read in contract.same_fields]
+        self.same_names = tuple(name for name, _ in contract.same_fields)
         self.of_session = frozenset(filter(None, (plan.user_field, plan.session_field)))
-        self.answer_text, holder = reader(plan.answer_field), plan.answer_field.partition(".")[0]
+        holder = plan.answer_field.partition(".")[0]
         self.holder = holder if holder in plan.required_fields else None
-        self.numbered, self.correlated = plan.sequence_field is not None, plan.correlation_field is not None
-        self.has_ids, self.has_runs = plan.id_field is not None, plan.run_field is not None
-        self.most = plan.most_frames
+        self.kind, self.same = _having(plan.type_field), _having_all(self.same_names)
+        self.message_id = _having(plan.id_field) if plan.id_field else None
+        self.run = _having(plan.run_field) if plan.run_field else None
+        self.sequence = _having(plan.sequence_field) if plan.sequence_field else None
+        self.reply_to = reader(plan.correlation_field) if plan.correlation_field else None
+        self.agent, self.answer_text = reader(plan.agent_field), reader(plan.answer_field)
 
     def _next(self, furthest: int) -> dict[str, int]:
         """Return the places of what may come once that place was reached; -1: none was."""
@@ -72,12 +79,21 @@ class _Quick:
     sent_id: str
     place: int = -1
     frames: list[str] = field(default_factory=list)
-    events: list[EventSeen] = field(default_factory=list)
-    same: dict[str, str] = field(default_factory=dict)
+    kinds: list[str] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    same: tuple[str, ...] | None = None
     ids: set[str] = field(default_factory=set)
     run: str | None = None
     agent: str = ""
     characters: int = 0
+
+    def events(self, numbered: bool) -> tuple[EventSeen, ...]:
+        """Return them as evidence."""
+        numbers = range(1, len(self.kinds) + 1) if numbered else repeat(None)
+        seen = zip(self.kinds, self.times_s, numbers)  # noqa: B905 - endless
+        return _EVENTS.validate_python(
+            [{"type": kind, "at_s": at_s, "sequence": number} for kind, at_s, number in seen]
+        )
 
 
 class QuickConversation(Conversation):
@@ -96,7 +112,7 @@ class QuickConversation(Conversation):
     @property
     def events(self) -> tuple[EventSeen, ...]:
         """The events of the answer so far."""
-        return tuple(self._quick.events) if self._quick else super().events
+        return self._events(self._quick) if self._quick else super().events
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -110,7 +126,7 @@ class QuickConversation(Conversation):
         parts = self._expectations.message_parts
         if parts is None or self._frames:
             return super().send(content, agent)
-        self._quick = _Quick(sent_id=uuid.uuid4().hex)
+        self._quick = _Quick(sent_id=new_id())
         return _joined(parts, {"content": content, "agent": agent, "message_id": self._quick.sent_id})
 
     def feed(self, frame: str | bytes, at_s: float = 0.0) -> None:
@@ -128,79 +144,81 @@ class QuickConversation(Conversation):
         self._quick = None
         self._remember(quick)
         return Answer(
-            status="answered", answer_s=quick.events[-1].at_s, events=tuple(quick.events), violations=(),
-            agent=quick.agent, text=self._clean("\n".join(quick.frames)),
+            status="answered", answer_s=quick.times_s[-1], events=self._events(quick), violations=(),
+            agent=quick.agent, text="\n".join(quick.frames),
         )  # fmt: skip
+
+    def _events(self, quick: _Quick) -> tuple[EventSeen, ...]:
+        return quick.events(numbered=self._expectations.sequence is not None)
 
     def _take(self, quick: _Quick, frame: str, at_s: float) -> bool:
         """Take a frame if it is quick."""
-        body = _decoded(frame)
-        kind = self._expectations.read.kind(body) if body else None
-        place = self._expectations.next[quick.place].get(kind) if isinstance(kind, str) else None
-        if body is None or place is None or not isinstance(kind, str):
+        body, wanted = _decoded(frame), self._expectations
+        quick.characters += len(frame)
+        if body is None or quick.characters > MAX_CHARACTERS:
             return False
-        sequence = len(quick.events) + 1 if self._expectations.numbered else None
-        if not (self._fits(quick, frame, place) and self._is_whole(body, place, sequence)):
-            return False
-        if not (self._is_of_this_session(quick, body) and self._is_of_this_answer(quick, body)):
+        try:
+            kind: Any = wanted.kind(body)
+            place, same = wanted.next[quick.place][kind], wanted.same(body)
+            if not (
+                (same == quick.same or self._is_the_first(quick, same))
+                and self._is_whole(quick, body, place)
+                and self._is_of_this_answer(quick, body)
+            ):
+                return False
+        except (KeyError, TypeError):  # a field is not there, or holds a list or an object
             return False
         quick.place = place
         quick.frames.append(frame)
-        quick.events.append(EventSeen(type=kind, at_s=at_s, sequence=sequence))
+        quick.kinds.append(kind)
+        quick.times_s.append(at_s)
         return True
 
-    def _fits(self, quick: _Quick, frame: str, place: int) -> bool:
-        """Say whether the answer is still within its limits of size, the end excepted."""
-        quick.characters += len(frame)
-        enough = len(quick.events) + 1 >= self._expectations.most and place != self._expectations.last
-        return quick.characters <= MAX_CHARACTERS and not enough
+    def _is_the_first(self, quick: _Quick, same: tuple[Any, ...]) -> bool:
+        """Say whether an answer's first event repeats what the session said before."""
+        if quick.same is not None:
+            return False
+        for name, value in zip(self._expectations.same_names, same, strict=True):
+            if type(value) is not str:
+                return False
+            if name in self._expectations.of_session and self._known.get(name, value) != value:
+                return False
+        quick.same = same
+        return True
 
-    def _is_whole(self, body: Body, place: int, sequence: int | None) -> bool:
-        """Say whether the event has all fields, each of its kind."""
-        wanted = self._expectations
+    def _is_whole(self, quick: _Quick, body: Body, place: int) -> bool:
+        """Say whether the event has all fields, each of its kind, and is not one too many."""
+        wanted, number = self._expectations, len(quick.kinds) + 1
         if not body.keys() >= wanted.flat or (wanted.holder and type(body[wanted.holder]) is not dict):
             return False
         if wanted.deep and any(read(body) is None for read in wanted.deep):
             return False
-        if place == wanted.last and type(wanted.answer_text(body)) is not str:
+        if place == wanted.last:
+            if type(wanted.answer_text(body)) is not str:
+                return False
+        elif number >= wanted.most:
             return False
-        if sequence is None:
+        if wanted.sequence is None:
             return True
-        found = wanted.read.sequence(body)
-        return type(found) is int and found == sequence
-
-    def _is_of_this_session(self, quick: _Quick, body: Body) -> bool:
-        """Say whether it repeats what the session and this answer said before."""
-        same = quick.same
-        for name, read in self._expectations.same:
-            value = body.get(name) if read is None else read(body)
-            if type(value) is not str:
-                return False
-            first = same.get(name)
-            if first is None:
-                if name in self._expectations.of_session and self._known.get(name, value) != value:
-                    return False
-                same[name] = value
-            elif first != value:
-                return False
-        return True
+        found = wanted.sequence(body)
+        return found == number and type(found) is int
 
     def _is_of_this_answer(self, quick: _Quick, body: Body) -> bool:
         """Say whether its ids are new, and none is that of another answer."""
-        wanted, read = self._expectations, self._expectations.read
-        if wanted.has_ids:
-            message_id = read.message_id(body)
+        wanted = self._expectations
+        if wanted.message_id is not None:
+            message_id = wanted.message_id(body)
             if type(message_id) is not str or message_id in quick.ids or message_id in self._earlier_ids:
                 return False
             quick.ids.add(message_id)
-        if wanted.has_runs:
-            run = read.run(body)
-            if type(run) is not str or run in self._earlier_runs or run != (quick.run or run):
+        if wanted.run is not None:
+            run = wanted.run(body)
+            if type(run) is not str or run != (quick.run or run) or run in self._earlier_runs:
                 return False
             quick.run = run
-        if not quick.agent and isinstance(agent := read.agent(body), str):
+        if not quick.agent and type(agent := wanted.agent(body)) is str:
             quick.agent = word(agent, self._clean)
-        return not wanted.correlated or read.reply_to(body) in (None, quick.sent_id)
+        return wanted.reply_to is None or wanted.reply_to(body) in (None, quick.sent_id)
 
     def _at_length(self) -> None:
         """Hand the answer that is under way over to `Conversation`."""
@@ -210,20 +228,36 @@ class QuickConversation(Conversation):
         self._sent_id, self._run, self._came = quick.sent_id, None, 0
         self._turn = Turn(self._contract, self._known, self._earlier_ids, self._clean)
         for number, frame in enumerate(quick.frames):
-            super().feed(frame, quick.events[number].at_s)
+            super().feed(frame, quick.times_s[number])
 
     def _remember(self, quick: _Quick) -> None:
         """Keep of an answer what `Conversation` would."""
-        for name in self._expectations.of_session & quick.same.keys():
-            self._known.setdefault(name, quick.same[name])
+        for name, value in zip(self._expectations.same_names, quick.same or (), strict=True):
+            if name in self._expectations.of_session:
+                self._known.setdefault(name, value)
         self._earlier_ids |= quick.ids
         self._run = quick.run
         self._forget()
 
 
+def _having(path: str) -> Read:
+    """Return what reads a path; a KeyError comes of a plain one that is not there."""
+    return reader(path) if "." in path else itemgetter(path)
+
+
+def _having_all(paths: tuple[str, ...]) -> Callable[[Body], tuple[Any, ...]]:
+    """Return what reads several paths, likewise."""
+    if len(paths) > 1 and not any("." in path for path in paths):
+        return itemgetter(*paths)
+    reads = tuple(map(_having, paths))
+    return lambda body: tuple(read(body) for read in reads)
+
+
 def _joined(parts: tuple[str, ...], values: dict[str, str]) -> str:
     """Fill the values in, as JSON writes them."""
-    return "".join(json.dumps(values[part])[1:-1] if place % 2 else part for place, part in enumerate(parts))
+    return "".join(
+        encode_basestring_ascii(values[part])[1:-1] if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _decoded(frame: str) -> Body | None:

@@ -40,7 +40,7 @@ class WebsocketsEngine:
         socket = await self._handshake(call)
         try:
             call.check_subprotocol(socket.subprotocol)
-            if call.greeting is not None:
+            if call.target.greeting is not None:
                 call.conversation.begin(await socket.recv())
         except ConnectionClosed as closed:
             socket.transport.abort()
@@ -48,13 +48,13 @@ class WebsocketsEngine:
         except BaseException:
             socket.transport.abort()
             raise
-        return WebSocketSession(socket, call.conversation, call.answer_timeout_s)
+        return WebSocketSession(socket, call.conversation, call.target.answer_timeout_s)
 
     async def _handshake(self, call: Call) -> ClientConnection:
-        offered = [Subprotocol(each) for each in call.subprotocols]
-        tls: dict[str, Any] = {"ssl": call.tls} if call.tls else {}
+        target, offered = call.target, [Subprotocol(each) for each in call.subprotocols]
+        tls: dict[str, Any] = {"ssl": target.tls} if target.tls else {}
         return await _Connect(
-            call.url, subprotocols=offered or None, additional_headers=dict(call.headers),
-            user_agent_header=call.user_agent, compression=None, proxy=None, max_size=MAX_MESSAGE_BYTES,
+            target.url, subprotocols=offered or None, additional_headers=dict(call.headers),
+            user_agent_header=target.user_agent, compression=None, proxy=None, max_size=MAX_MESSAGE_BYTES,
             open_timeout=None, ping_interval=None, close_timeout=CLOSE_TIMEOUT_S, logger=self._logger, **tls,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -66,7 +66,7 @@ class Answer:
         answer_s: Seconds from sending to the final event; None unless `answered`.
         events: Every frame in order of arrival.
         violations: What broke the event contract, in words; empty for a clean answer.
-        text: Everything received, joined, for the search of other users' marks.
+        text: Everything received, joined, for the search of marks: as it came, so that it is never shown.
         foreign_ids: Ids of other users and other sessions that its events bore.
         agent: The kind of agent that its events name; empty where they name none.
         detail: What went wrong, in words.
@@ -76,7 +76,7 @@ class Answer:
     answer_s: float | None
     events: tuple[EventSeen, ...]
     violations: tuple[str, ...]
-    text: str
+    text: str = field(repr=False)
     foreign_ids: tuple[str, ...] = ()
     agent: str = ""
     detail: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -87,17 +88,17 @@ class ScriptedService:
         self.requests.append((request.path, dict(request.headers)))
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[ScriptedService]:
-        """Serve for a while."""
+    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedService]:
+        """Serve for a while, by TLS if there is a certificate."""
         app = web.Application()
         app.router.add_post("/auth/login", self.on_login)
         app.router.add_get("/api/{status}", self.on_api)
         app.router.add_get("/ws", self.on_socket)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
         try:
             yield self
         finally:

@@ -50,6 +50,11 @@ def test_a_mark_is_not_found_inside_a_longer_one_or_a_revision_name() -> None:
     assert ATTEMPT.foreign_marks("candidate-load-u17t12 backend-service-00002-u1t candidate-00007") == ()
 
 
+def test_what_begins_like_marks_without_end_is_searched_in_time() -> None:
+    hostile = "candidate-" * 40_000 + " baseline-load-u4t1"
+    assert ATTEMPT.foreign_marks(hostile) == ("baseline-load-u4t1",)
+
+
 def test_an_answer_without_its_own_mark_says_so() -> None:
     good = ATTEMPT.ended(answered("you said candidate-load-u17t1"), chat=CHAT, connect_s=0.1)
     bad = ATTEMPT.ended(answered("you said candidate-load-u17t11"), chat=CHAT, connect_s=0.1)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import ssl
 from collections.abc import Callable
-from typing import Any
 
 from websockets.uri import WebSocketURI, parse_uri
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Call
-from runbook_lib.agent.fast.session import FastSession
+from runbook_lib.agent.fast.handshake import beginning
+from runbook_lib.agent.fast.session import FastSession, Route
+from runbook_lib.agent.fast.tls import Encrypted, Place
 from runbook_lib.agent.quick import Expectations, QuickConversation
 from runbook_lib.ports import ChatSession
 
@@ -23,8 +25,9 @@ class FastEngine:
 
     def __init__(self) -> None:
         self._expectations: dict[int, Expectations] = {}
-        self._uris: dict[str, WebSocketURI] = {}
+        self._routes: dict[str, Route] = {}
         self._addresses: dict[str, list[str]] = {}
+        self._resumable: dict[Place, ssl.SSLSession] = {}
         self._turns = itertools.count()
 
     def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
@@ -36,9 +39,9 @@ class FastEngine:
 
     async def open(self, call: Call) -> ChatSession:
         """Open a session; see `engine.Engine`."""
-        uri = self._uris.get(call.url) or self._uris.setdefault(call.url, parse_uri(call.url))
-        session = FastSession(call, uri, asyncio.get_running_loop())
-        transport = await self._connected(session, call, uri)
+        route = self._routes.get(call.target.url) or self._route(call.target.url)
+        session = FastSession(call, route, asyncio.get_running_loop())
+        transport = await self._connected(self._spoken(session, call, route.uri), route.uri)
         try:
             await session.opened
         except BaseException:
@@ -46,15 +49,24 @@ class FastEngine:
             raise
         return session
 
-    async def _connected(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Transport:
+    def _route(self, url: str) -> Route:
+        uri = parse_uri(url)
+        self._routes[url] = Route(uri=uri, beginning=beginning(uri))
+        return self._routes[url]
+
+    def _spoken(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Protocol:
+        """Return what speaks with the transport: the session itself, or TLS around it."""
+        tls = call.target.tls
+        return Encrypted(session, (tls, uri.host, uri.port), self._resumable) if tls else session
+
+    async def _connected(self, protocol: asyncio.Protocol, uri: WebSocketURI) -> asyncio.Transport:
         loop = asyncio.get_running_loop()
-        tls: dict[str, Any] = {"ssl": call.tls, "server_hostname": uri.host} if call.tls else {}
         addresses = self._addresses.get(uri.host) or await self._look_up(uri)
         first = next(self._turns)
         for attempt in range(len(addresses)):
             address = addresses[(first + attempt) % len(addresses)]
             try:
-                transport, _ = await loop.create_connection(lambda: session, address, uri.port, **tls)
+                transport, _ = await loop.create_connection(lambda: protocol, address, uri.port)
             except OSError:
                 if attempt + 1 == len(addresses):
                     raise

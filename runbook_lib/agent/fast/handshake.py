@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterator
 
 from websockets.headers import build_host
 from websockets.uri import WebSocketURI
@@ -15,6 +14,7 @@ from runbook_lib.agent.engine import Call
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _ACCEPTED = b"HTTP/1.1 101 "
 _EXTENSIONS = b"sec-websocket-extensions"
+_END = "\r\n"
 
 
 def new_key() -> bytes:
@@ -22,31 +22,29 @@ def new_key() -> bytes:
     return base64.b64encode(os.urandom(16))
 
 
-def request(call: Call, uri: WebSocketURI, key: bytes) -> bytes:
-    """Return the request.
+def beginning(uri: WebSocketURI) -> str:
+    """Return what every request to an address begins with."""
+    host = build_host(uri.host, uri.port, uri.secure)
+    return (
+        f"GET {uri.resource_name} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\n"
+    )
+
+
+def request(call: Call, start: str, key: bytes) -> bytes:
+    """Return the request that begins with `start`.
 
     Raises:
         ValueError: If a header would end before its end.
     """
-    lines = list(_lines(call, uri, key.decode()))
-    text = "\r\n".join(lines)
-    if text.count("\r") + text.count("\n") != 2 * (len(lines) - 1):
-        raise ValueError("a line break in a header of the handshake")
-    return text.encode() + b"\r\n\r\n"
-
-
-def _lines(call: Call, uri: WebSocketURI, key: str) -> Iterator[str]:
-    yield f"GET {uri.resource_name} HTTP/1.1"
-    yield f"Host: {build_host(uri.host, uri.port, uri.secure)}"
-    yield "Upgrade: websocket"
-    yield "Connection: Upgrade"
-    yield f"Sec-WebSocket-Key: {key}"
-    yield "Sec-WebSocket-Version: 13"
+    headers = [f"{name}: {value}" for name, value in call.headers.items()]
     if call.subprotocols:
-        yield f"Sec-WebSocket-Protocol: {', '.join(call.subprotocols)}"
-    for name, value in call.headers.items():
-        yield f"{name}: {value}"
-    yield f"User-Agent: {call.user_agent}"
+        headers.append(f"Sec-WebSocket-Protocol: {', '.join(call.subprotocols)}")
+    headers.append(f"User-Agent: {call.target.user_agent}")
+    text = _END.join(headers)
+    if text.count("\r") + text.count("\n") != 2 * (len(headers) - 1):
+        raise ValueError("a line break in a header of the handshake")
+    return f"{start}Sec-WebSocket-Key: {key.decode()}\r\n{text}\r\n\r\n".encode()
 
 
 def may_be_ordinary(begun: bytes) -> bool:
@@ -58,11 +56,14 @@ def is_ordinary(head: bytes, key: bytes, subprotocol: str) -> bool:
     """Say whether the answer, up to its empty line, accepts all that was asked for and adds nothing odd."""
     if not head.startswith(_ACCEPTED):
         return False
-    lines = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
-    fields = {name.lower(): value.strip() for name, _, value in lines}
+    lines = head.split(b"\r\n")
+    fields: dict[bytes, bytes] = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(b":")
+        fields[name.lower()] = value.strip()
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
     return (
-        len(fields) == len(lines)
+        len(fields) == len(lines) - 1
         and fields.get(b"sec-websocket-accept") == accept
         and fields.get(b"upgrade", b"").lower() == b"websocket"
         and fields.get(b"connection", b"").lower() == b"upgrade"

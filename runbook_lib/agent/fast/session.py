@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import cast
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import Opcode
 from websockets.uri import WebSocketURI
 
+from runbook_lib.agent.chat import Ask, Chat, Enough
 from runbook_lib.agent.conversation import Stop
 from runbook_lib.agent.engine import (
     CLOSE_TIMEOUT_S,
@@ -25,7 +26,6 @@ from runbook_lib.agent.fast import handshake
 from runbook_lib.agent.fast.book import Book
 from runbook_lib.agent.fast.frames import CLOSE_NORMALLY, frame, read_texts
 from runbook_lib.errors import HandshakeRejected, ProtocolViolation
-from runbook_lib.ports import LISTEN_S, Answer
 
 _LONGEST_HEAD = 16 * 1024
 _CLOSED = ConnectionClosedOK(None, None)
@@ -33,62 +33,42 @@ _CLOSED = ConnectionClosedOK(None, None)
 _SMALL_PIECE, _LARGE_PIECE = 4 * 1024, 256 * 1024
 
 
-class FastSession(asyncio.Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Where a URL leads, and what every request there begins with."""
+
+    uri: WebSocketURI
+    beginning: str
+
+
+class FastSession(Chat, asyncio.Protocol):
     """A session; implements `ports.ChatSession`.
 
     Args:
         call: What is opened.
-        uri: Its URL.
+        route: Where that leads.
         loop: Where it lives.
 
     Attributes:
         opened: Done when the session is open and greeted, or fails with why it is not.
     """
 
-    def __init__(self, call: Call, uri: WebSocketURI, loop: asyncio.AbstractEventLoop) -> None:
-        self._call, self._uri, self._loop, self._conversation = call, uri, loop, call.conversation
+    def __init__(self, call: Call, route: Route, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(call.conversation)
+        self._call, self._route, self._loop = call, route, loop
         self._key = handshake.new_key()
-        self._request = handshake.request(call, uri, self._key)
-        self._accepted, self._greeted, self._used, self._closing = False, call.greeting is None, False, False
+        self._request = handshake.request(call, route.beginning, self._key)
+        self._greeted = call.target.greeting is None
+        self._accepted, self._used, self._closing = False, False, False
         self._held = b""
         self._book: Book | None = None
         self._ended: ConnectionClosed | None = None
         self._sent_s, self._strays = 0.0, 0
         self._waiting: asyncio.Future[None] | None = None
-        self._enough: Callable[[], bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._enough: Enough | None = None
+        self._listen_s = 0.0
         self.opened: asyncio.Future[None] = loop.create_future()
-
-    @property
-    def session_id(self) -> str:
-        """The session's id, as the greeting or the first event gave it."""
-        return self._conversation.session_id
-
-    @property
-    def user_id(self) -> str:
-        """The user's id, in the same way."""
-        return self._conversation.user_id
-
-    @property
-    def revision(self) -> str:
-        """The revision that the greeting named."""
-        return self._conversation.revision
-
-    async def chat(self, content: str, agent: str, listen_s: float = LISTEN_S) -> Answer:
-        """Send one message and collect its answer; what goes wrong is told in it, not raised."""
-        if not self._used:  # later on it has been listening all the time
-            self._used = True
-            await self._wait(LISTEN_BEFORE_S)
-        stop, detail = await self._exchange(content, agent, self._is_answered)
-        if self._conversation.ended and listen_s > 0:
-            # A final event that is sent twice shows only to somebody who goes on listening for a moment.
-            await self._wait(listen_s)
-        return self._conversation.answer(stop, detail)
-
-    async def drop(self, content: str, agent: str) -> Answer:
-        """Send one message, and when its answer has begun vanish without a word, as a lost network does."""
-        stop, detail = await self._exchange(content, agent, lambda: bool(self._conversation.events))
-        self._transport.abort()
-        return self._conversation.answer(stop or "closed", detail or "dropped on purpose")
 
     async def close(self) -> None:
         """Close it; never raises."""
@@ -99,8 +79,10 @@ class FastSession(asyncio.Protocol):
                 self._flush(self._book)
             else:
                 self._transport.write(frame(Opcode.CLOSE, CLOSE_NORMALLY))
-            await self._wait(CLOSE_TIMEOUT_S)
-        self._transport.abort()
+            self._waiting = self._loop.create_future()
+            self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, self._wake)
+            await self._waited_for(self._waiting)
+        self._vanish()
 
     # What the transport calls.
 
@@ -131,6 +113,10 @@ class FastSession(asyncio.Protocol):
         self._ended = book.closed()
         self._fail(self._call.lost(self._ended))
         return self._wake()
+
+    def not_connected(self, error: Exception) -> None:
+        """Take that there was no connection."""
+        self._fail(error)
 
     # The ordinary way.
 
@@ -168,7 +154,7 @@ class FastSession(asyncio.Protocol):
             if self._strays > MOST_STRAYS:
                 return self._transport.pause_reading()
         self._conversation.feed(message, time.monotonic() - self._sent_s)
-        return self._wake() if self._enough and self._enough() else None
+        return self._listen_on() if self._enough and self._enough() else None
 
     def _greet(self, message: str | bytes) -> None:
         try:
@@ -181,7 +167,7 @@ class FastSession(asyncio.Protocol):
     # By the book.
 
     def _open_book(self) -> Book:
-        self._book = Book(self._uri, self._call.subprotocols, None if self._accepted else self._key)
+        self._book = Book(self._route.uri, self._call.subprotocols, None if self._accepted else self._key)
         return self._book
 
     def _piece_by_piece(self, book: Book) -> None:
@@ -234,24 +220,41 @@ class FastSession(asyncio.Protocol):
 
     # Waiting.
 
-    def _is_answered(self) -> bool:
-        return self._conversation.ended
+    async def _exchange(self, ask: Ask, enough: Enough, listen_s: float) -> tuple[Stop | None, str]:
+        answered, self._listen_s = self._loop.create_future(), listen_s
+        if self._used:  # it has been listening all the time
+            self._ask(answered, ask, enough)
+        else:
+            self._used = True
+            self._timer = self._loop.call_later(LISTEN_BEFORE_S, self._ask, answered, ask, enough)
+        await self._waited_for(answered)
+        self._enough = None
+        return self._outcome(enough())
 
-    async def _exchange(
-        self, content: str, agent: str, enough: Callable[[], bool]
-    ) -> tuple[Stop | None, str]:
-        message = self._conversation.send(content, agent).encode()
-        self._sent_s, self._enough = time.monotonic(), enough
+    def _ask(self, answered: asyncio.Future[None], ask: Ask, enough: Enough) -> None:
+        """Send the message; from now on, what comes may wake the one who waits for its answer."""
+        self._waiting, self._enough, message = answered, enough, ask()
+        self._sent_s, limit_s = time.monotonic(), self._call.target.answer_timeout_s
+        if self._ended:
+            return self._wake()
         if self._book and self._book.ending:
-            await self._wait(CLOSE_TIMEOUT_S)  # for the connection's end, which says more
-        elif self._ended is None:
+            limit_s = CLOSE_TIMEOUT_S  # for the connection's end, which says more
+        else:
             if self._strays > MOST_STRAYS:
                 self._transport.resume_reading()
             self._strays = 0
-            self._transport.write(frame(Opcode.TEXT, message))
-            await self._wait(self._call.answer_timeout_s)
+            self._transport.write(frame(Opcode.TEXT, message.encode()))
+        self._timer = self._loop.call_later(limit_s, _resolve, answered)
+        return None
+
+    def _listen_on(self) -> None:
+        """There is enough: wait no more, but for what should not come."""
         self._enough = None
-        return self._outcome(enough())
+        if self._listen_s > 0 and self._timer and self._waiting:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(self._listen_s, _resolve, self._waiting)
+        else:
+            self._wake()
 
     def _outcome(self, enough: bool) -> tuple[Stop | None, str]:
         if enough:
@@ -262,23 +265,23 @@ class FastSession(asyncio.Protocol):
             return reading(self._ended)
         if self._book and self._book.ending:
             return "closed", "the server ended the session, and left the connection open"
-        return "answer_timeout", f"the final event did not come within {self._call.answer_timeout_s:g} s"
+        limit_s = self._call.target.answer_timeout_s
+        return "answer_timeout", f"the final event did not come within {limit_s:g} s"
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait so long, or until somebody wakes us."""
-        if self._ended:
-            return
-        self._waiting = waiting = self._loop.create_future()
-        timer = self._loop.call_later(seconds, _resolve, waiting)
+    async def _waited_for(self, future: asyncio.Future[None]) -> None:
         try:
-            await waiting
+            await future
         finally:
-            timer.cancel()
             self._waiting = None
+            if self._timer:
+                self._timer.cancel()
 
     def _wake(self) -> None:
         if self._waiting:
             _resolve(self._waiting)
+
+    def _vanish(self) -> None:
+        self._transport.abort()
 
     def _succeed(self) -> None:
         _resolve(self.opened)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Sequence
 
 from runbook_lib.agent.load.attempts import attempts_of
+from runbook_lib.agent.load.garbage import collecting_rarely
 from runbook_lib.agent.load.users import Users
 from runbook_lib.errors import AgentError
 from runbook_lib.evidence import Role, Session
@@ -30,21 +30,24 @@ async def make_sessions(
     called, attempts = time.monotonic(), attempts_of(job, probes)
     users = await Users.log_in(agents, job, attempts, limit_s=2 * probes.connect_timeout_s)
     waited_s = time.monotonic() - called
-    late = [dataclasses.replace(each, intended_s=each.intended_s + waited_s) for each in attempts]
-    arriving = _Arriving(agents, job, users, called, max_open)
+    arriving = _Arriving(agents, job, users, called, waited_s, max_open)
     telling = asyncio.create_task(arriving.tell(watch))
     try:
-        return tuple(await arriving.run(late))
+        with collecting_rarely():
+            return tuple(await arriving.run(attempts))
     finally:
         telling.cancel()
         watch(arriving.tallies())
 
 
 class _Arriving:
-    """One share under way; `start` is what its times count from, on the monotonic clock."""
+    """One share under way, whose first session is due `waited_s` after it was called for."""
 
-    def __init__(self, agents: Agents, job: LoadJob, users: Users, start: float, max_open: int) -> None:
-        self._agents, self._job, self._users, self._start = agents, job, users, start
+    def __init__(
+        self, agents: Agents, job: LoadJob, users: Users, called: float, waited_s: float, max_open: int
+    ) -> None:
+        self._agents, self._job, self._users = agents, job, users
+        self._start, self._waited_s = called + waited_s, waited_s  # `_start` is on the monotonic clock
         self._places = asyncio.Semaphore(max_open)
         self._counting = {role: Counting() for role in job.urls}
 
@@ -85,11 +88,10 @@ class _Arriving:
             self._places.release()
 
     async def _session(self, attempt: Attempt) -> Session:
-        token = self._users.token(attempt.user)
+        token, due = self._users.token(attempt.user), self._start + attempt.intended_s
         if isinstance(token, AgentError):
-            return attempt.login_failed(token)
-        due = self._start + attempt.intended_s
-        attempt = dataclasses.replace(attempt, lag_s=max(0.0, time.monotonic() - due))
+            return attempt.begun(self._waited_s, lag_s=0.0).login_failed(token)
+        attempt = attempt.begun(self._waited_s, lag_s=max(0.0, time.monotonic() - due))
         try:
             chat = await self._agents.connect(self._job.urls[attempt.role], token)
         except AgentError as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from runbook_lib.errors import AgentError, TurnTimeout
 from runbook_lib.ports import Agents, LoadJob
 from runbook_lib.sessions import Attempt
 
 _LOGINS_AT_ONCE = 16
+_ALONE = nullcontext()
+"""What a user holds who comes once."""
 
 
 class Users:
@@ -20,12 +22,13 @@ class Users:
     Their tokens must outlive the load. They stay in this object.
     """
 
-    def __init__(self, tokens: dict[str, str | AgentError]) -> None:
+    def __init__(self, tokens: dict[str, str | AgentError], attempts: Sequence[Attempt]) -> None:
         self._tokens = tokens
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        sessions = Counter(attempt.user for attempt in attempts)
+        self._turns = {user: asyncio.Lock() for user, count in sessions.items() if count > 1}
 
     @classmethod
-    async def log_in(cls, agents: Agents, job: LoadJob, attempts: Iterable[Attempt], limit_s: float) -> Users:
+    async def log_in(cls, agents: Agents, job: LoadJob, attempts: Sequence[Attempt], limit_s: float) -> Users:
         """Log each user in once; a service that hangs costs `limit_s` in all."""
         free = asyncio.Semaphore(_LOGINS_AT_ONCE)
         deadline = asyncio.get_running_loop().time() + limit_s
@@ -41,14 +44,12 @@ class Users:
                 return error
 
         tokens = await asyncio.gather(*map(one, one_of.values()))
-        return cls(dict(zip(one_of, tokens, strict=True)))
+        return cls(dict(zip(one_of, tokens, strict=True)), attempts)
 
     def token(self, user: str) -> str | AgentError:
         """Return a user's token, or why there is none."""
         return self._tokens[user]
 
-    @asynccontextmanager
-    async def turn(self, user: str) -> AsyncIterator[None]:
+    def turn(self, user: str) -> AbstractAsyncContextManager[object]:
         """Wait until none of the user's sessions is open, and hold it meanwhile."""
-        async with self._turns[user]:
-            yield
+        return self._turns.get(user, _ALONE)

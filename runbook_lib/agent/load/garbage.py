@@ -1,0 +1,23 @@
+"""Look for garbage rarely while thousands of records are made that stay."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_EVERY = 50_000  # objects: those of some thousand sessions
+_OLDER_EVERY = 20
+
+
+@contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """Leave what there is alone, and collect every so many objects; what was set comes back at the end."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_EVERY, _OLDER_EVERY, _OLDER_EVERY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
