@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from runbook_lib.agent.contract import Contract
@@ -131,6 +131,14 @@ class Conversation:
             self._event(turn, body, at_s)
         if self._came >= self._contract.protocol.most_frames or self._characters > MAX_CHARACTERS:
             turn.stop("protocol_violation", f"the answer did not end within {self._came} frames")
+
+    def feed_until_end(self, frames: Sequence[str], at_s: float) -> int:
+        """Take frames that came together until the answer has ended; return how many that were."""
+        for number, frame in enumerate(frames, 1):
+            self.feed(frame, at_s)
+            if self.ended:
+                return number
+        return len(frames)
 
     def answer(self, stop: Stop | None = None, detail: str = "") -> Answer:
         """Return what came; `stop` and `detail` say why no more will, where the answer has not ended.

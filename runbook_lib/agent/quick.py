@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from runbook_lib.agent.contract import Body, Contract, Read, reader
+from runbook_lib.agent.contract import Body, Contract, reader
 from runbook_lib.agent.conversation import MAX_CHARACTERS, Conversation, Stop, new_id, parse
 from runbook_lib.agent.template import filled
 from runbook_lib.agent.turn import Turn, word
@@ -31,6 +31,7 @@ from runbook_lib.redact import redact
 _LONGEST_FOR_ORJSON = 1900
 """Longer frames may hold what `json` refuses and orjson reads: thousands of digits, or of nested lists."""
 _EVENTS = TypeAdapter(tuple[EventSeen, ...])
+_NO_RUN = object()
 _PLACEHOLDER = re.compile(r"\{(content|agent|message_id)\}")
 
 
@@ -47,10 +48,11 @@ class Expectations:
         self.of_session = frozenset(filter(None, (plan.user_field, plan.session_field)))
         holder = plan.answer_field.partition(".")[0]
         self.holder = holder if holder in plan.required_fields else None
-        self.kind, self.same = _having(plan.type_field), _having_all(self.same_names)
-        self.message_id = _having(plan.id_field) if plan.id_field else None
-        self.run = _having(plan.run_field) if plan.run_field else None
-        self.sequence = _having(plan.sequence_field) if plan.sequence_field else None
+        self.numbered, self.has_runs = plan.sequence_field is not None, plan.run_field is not None
+        self.has_ids = plan.id_field is not None
+        fields = (plan.type_field, plan.id_field, plan.run_field, plan.sequence_field, *self.same_names)
+        self.facts = _reader_of_all(fields)
+        self.names_messages = "{message_id}" in json.dumps(plan.message)
         self.reply_to = reader(plan.correlation_field) if plan.correlation_field else None
         self.agent, self.answer_text = reader(plan.agent_field), reader(plan.answer_field)
 
@@ -81,9 +83,9 @@ class _Quick:
     frames: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
-    same: tuple[str, ...] | None = None
+    same: list[str] | None = None
     ids: set[str] = field(default_factory=set)
-    run: str | None = None
+    run: Any = _NO_RUN
     agent: str = ""
     characters: int = 0
 
@@ -126,7 +128,7 @@ class QuickConversation(Conversation):
         parts = self._expectations.message_parts
         if parts is None or self._frames:
             return super().send(content, agent)
-        self._quick = _Quick(sent_id=new_id())
+        self._quick = _Quick(sent_id=new_id() if self._expectations.names_messages else "")
         return _joined(parts, {"content": content, "agent": agent, "message_id": self._quick.sent_id})
 
     def feed(self, frame: str | bytes, at_s: float = 0.0) -> None:
@@ -149,21 +151,24 @@ class QuickConversation(Conversation):
         )  # fmt: skip
 
     def _events(self, quick: _Quick) -> tuple[EventSeen, ...]:
-        return quick.events(numbered=self._expectations.sequence is not None)
+        return quick.events(numbered=self._expectations.numbered)
 
     def _take(self, quick: _Quick, frame: str, at_s: float) -> bool:
-        """Take a frame if it is quick."""
-        body, wanted = _decoded(frame), self._expectations
+        """Take a frame if it is quick; it calls as little as it can, for it looks at each event of a load."""
+        body, wanted, number = _decoded(frame), self._expectations, len(quick.kinds) + 1
         quick.characters += len(frame)
         if body is None or quick.characters > MAX_CHARACTERS:
             return False
         try:
-            kind: Any = wanted.kind(body)
-            place, same = wanted.next[quick.place][kind], wanted.same(body)
-            if not (
-                (same == quick.same or self._is_the_first(quick, same))
-                and self._is_whole(quick, body, place)
-                and self._is_of_this_answer(quick, body)
+            kind, message_id, run, sequence, *same = wanted.facts(body)
+            place = wanted.next[quick.place][kind]
+            if (
+                not body.keys() >= wanted.flat
+                or (wanted.numbered and (sequence != number or type(sequence) is not int))
+                or (same != quick.same and not self._is_the_first(quick, same))
+                or (wanted.has_runs and run != quick.run and not self._is_a_new_run(quick, run))
+                or (wanted.has_ids and not self._is_a_new_id(quick, message_id))
+                or not self._is_whole(quick, body, place)
             ):
                 return False
         except (KeyError, TypeError):  # a field is not there, or holds a list or an object
@@ -174,7 +179,22 @@ class QuickConversation(Conversation):
         quick.times_s.append(at_s)
         return True
 
-    def _is_the_first(self, quick: _Quick, same: tuple[Any, ...]) -> bool:
+    def _is_whole(self, quick: _Quick, body: Body, place: int) -> bool:
+        """Say whether what the event holds is of its kind, and it is not one too many."""
+        wanted = self._expectations
+        if wanted.holder and type(body[wanted.holder]) is not dict:
+            return False
+        if wanted.deep and any(read(body) is None for read in wanted.deep):
+            return False
+        if not quick.agent and type(agent := wanted.agent(body)) is str:
+            quick.agent = word(agent, self._clean)
+        if wanted.reply_to and wanted.reply_to(body) not in (None, quick.sent_id):
+            return False
+        if place == wanted.last:
+            return type(wanted.answer_text(body)) is str
+        return len(quick.kinds) + 1 < wanted.most
+
+    def _is_the_first(self, quick: _Quick, same: list[Any]) -> bool:
         """Say whether an answer's first event repeats what the session said before."""
         if quick.same is not None:
             return False
@@ -186,39 +206,18 @@ class QuickConversation(Conversation):
         quick.same = same
         return True
 
-    def _is_whole(self, quick: _Quick, body: Body, place: int) -> bool:
-        """Say whether the event has all fields, each of its kind, and is not one too many."""
-        wanted, number = self._expectations, len(quick.kinds) + 1
-        if not body.keys() >= wanted.flat or (wanted.holder and type(body[wanted.holder]) is not dict):
+    def _is_a_new_run(self, quick: _Quick, run: Any) -> bool:
+        """Say whether a run begins with this event, and is none of the runs before."""
+        if quick.run is not _NO_RUN or type(run) is not str or run in self._earlier_runs:
             return False
-        if wanted.deep and any(read(body) is None for read in wanted.deep):
-            return False
-        if place == wanted.last:
-            if type(wanted.answer_text(body)) is not str:
-                return False
-        elif number >= wanted.most:
-            return False
-        if wanted.sequence is None:
-            return True
-        found = wanted.sequence(body)
-        return found == number and type(found) is int
+        quick.run = run
+        return True
 
-    def _is_of_this_answer(self, quick: _Quick, body: Body) -> bool:
-        """Say whether its ids are new, and none is that of another answer."""
-        wanted = self._expectations
-        if wanted.message_id is not None:
-            message_id = wanted.message_id(body)
-            if type(message_id) is not str or message_id in quick.ids or message_id in self._earlier_ids:
-                return False
-            quick.ids.add(message_id)
-        if wanted.run is not None:
-            run = wanted.run(body)
-            if type(run) is not str or run != (quick.run or run) or run in self._earlier_runs:
-                return False
-            quick.run = run
-        if not quick.agent and type(agent := wanted.agent(body)) is str:
-            quick.agent = word(agent, self._clean)
-        return wanted.reply_to is None or wanted.reply_to(body) in (None, quick.sent_id)
+    def _is_a_new_id(self, quick: _Quick, message_id: Any) -> bool:
+        if type(message_id) is not str or message_id in quick.ids or message_id in self._earlier_ids:
+            return False
+        quick.ids.add(message_id)
+        return True
 
     def _at_length(self) -> None:
         """Hand the answer that is under way over to `Conversation`."""
@@ -236,20 +235,16 @@ class QuickConversation(Conversation):
             if name in self._expectations.of_session:
                 self._known.setdefault(name, value)
         self._earlier_ids |= quick.ids
-        self._run = quick.run
+        self._run = None if quick.run is _NO_RUN else quick.run
         self._forget()
 
 
-def _having(path: str) -> Read:
-    """Return what reads a path; a KeyError comes of a plain one that is not there."""
-    return reader(path) if "." in path else itemgetter(path)
-
-
-def _having_all(paths: tuple[str, ...]) -> Callable[[Body], tuple[Any, ...]]:
-    """Return what reads several paths, likewise."""
-    if len(paths) > 1 and not any("." in path for path in paths):
-        return itemgetter(*paths)
-    reads = tuple(map(_having, paths))
+def _reader_of_all(paths: tuple[str | None, ...]) -> Callable[[Body], tuple[Any, ...]]:
+    """Return what reads several paths at once; a KeyError may come where one of them is not there."""
+    plain = [path for path in paths if path is not None and "." not in path]
+    if len(plain) == len(paths):
+        return itemgetter(*plain)
+    reads = tuple(map(reader, paths))
     return lambda body: tuple(read(body) for read in reads)
 
 

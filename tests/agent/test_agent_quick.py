@@ -203,6 +203,7 @@ CHANGES: dict[str, Change] = {
     "another run in the middle": first(run_id="r7"),
     "another thread in the middle": first(thread_id="t7"),
     "a field that is null": first(thread_id=None),
+    "runs that are null": as_a_whole(run_id=None),
     "data that is a list": first(data=[]),
     "no text in the end": as_a_whole(data={"agent": "triage"}, response=5),
     "another message's answer": as_a_whole(data={"reply_to": "another", "response": "yes"}),

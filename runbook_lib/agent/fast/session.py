@@ -136,8 +136,7 @@ class FastSession(Chat, asyncio.Protocol):
             data = data[end + 4 :]
         read = read_texts(data)
         self._held = read.rest
-        for text in read.texts:
-            self._take(text)
+        self._take_all(read.texts)
         if read.odd:
             self._piece_by_piece(self._open_book())
 
@@ -145,6 +144,15 @@ class FastSession(Chat, asyncio.Protocol):
         self._accepted = True
         if self._greeted:
             self._succeed()
+
+    def _take_all(self, texts: list[str]) -> None:
+        taken = 0
+        if self._enough is not None and texts:  # a message is being answered
+            taken = self._conversation.feed_until_end(texts, time.monotonic() - self._sent_s)
+            if self._enough():
+                self._listen_on()
+        for text in texts[taken:]:
+            self._take(text)
 
     def _take(self, message: str | bytes) -> None:
         if not self._greeted:
