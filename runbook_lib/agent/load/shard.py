@@ -27,14 +27,20 @@ async def make_sessions(
 
     The times in the records count from this call, the logins before the first session included.
     """
+    with collecting_rarely():
+        return await _made(agents, job, probes, watch, max_open)
+
+
+async def _made(
+    agents: Agents, job: LoadJob, probes: Probes, watch: LoadWatch, max_open: int
+) -> tuple[Session, ...]:
     called, attempts = time.monotonic(), attempts_of(job, probes)
     users = await Users.log_in(agents, job, attempts, limit_s=2 * probes.connect_timeout_s)
     waited_s = time.monotonic() - called
     arriving = _Arriving(agents, job, users, called, waited_s, max_open)
     telling = asyncio.create_task(arriving.tell(watch))
     try:
-        with collecting_rarely():
-            return tuple(await arriving.run(attempts))
+        return tuple(await arriving.run(attempts))
     finally:
         telling.cancel()
         watch(arriving.tallies())
