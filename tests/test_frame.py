@@ -64,7 +64,7 @@ def test_conda_users_get_the_same_python_and_the_project_itself() -> None:
 
 def test_every_requirement_has_a_reason_in_the_first_decision() -> None:
     (decision,) = (ROOT / "docs" / "decisions").glob("0001-*.md")
-    row = r"^\|(?: (?:analytics|dask|emulator|gcs|lab|dev) \|)? ([a-z][a-z0-9., -]+) \|"
+    row = r"^\|(?: (?:analytics|dask|emulator|gcs|github|lab|dev) \|)? ([a-z][a-z0-9., -]+) \|"
     rows = re.findall(row, decision.read_text("utf-8"), re.M)
     reasons = {canonicalize_name(name) for row in rows for name in row.split(", ")} - {"package", "extra"}
     assert reasons == wanted().keys()

@@ -58,7 +58,11 @@ class Place:
             if not self.system.isdir(self.path):
                 raise ArchiveError(f"{self.address} is no folder: give the one that holds the run folders")
             found = self.system.ls(self.path, detail=True)
-        paths = (entry["name"].rstrip("/") for entry in found if entry["type"] == "directory")
+            paths = [
+                entry["name"].rstrip("/")
+                for entry in found
+                if entry["type"] == "directory" or (entry.get("islink") and self.system.isdir(entry["name"]))
+            ]
         names = sorted(path.rpartition("/")[2] for path in paths)
         return tuple(self / name for name in names if not name.startswith("."))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runbook_lib.errors import PlanError, RunbookError
 from runbook_lib.places import find_file, project_root
-from runbook_lib.redact import secrets_of
+from runbook_lib.redact import redact, secrets_of
 from runbook_lib.terminal import say, show_error
 
 if TYPE_CHECKING:
@@ -98,12 +99,49 @@ def history(
             metavar="FOLDER", help="Folder of run folders, here or gs://…; repeatable. Else outputs."
         ),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write them, with the trend, as a page.")
+    ] = None,
 ) -> None:
-    """List all runs of a service with their verdicts and times; folders that are no run are named."""
+    """List all runs of a service with their verdicts and times; with --html, draw their trend."""
     from runbook_lib.compare import history as gather
     from runbook_lib.terminal.compare import show_history
 
-    show_history(gather([_outputs(each) for each in folder or ("outputs",)], service))
+    found = gather([_outputs(each) for each in folder or ("outputs",)], service)
+    show_history(found)
+    if html:
+        try:
+            html.write_text(found.html(), encoding="utf-8")
+        except OSError as error:
+            raise RunbookError(f"{html} cannot be written ({error.strerror}): give another --html") from error
+        say(f"page    {html}")
+
+
+@app.command(rich_help_panel=PANEL)
+def comment(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run folder, e.g. outputs/20261123-….")],
+    issue: Annotated[int | None, typer.Option(metavar="N", help="Issue; else the plan's.")] = None,
+    repo: Annotated[str, typer.Option(metavar="OWNER/NAME", help="Else GITHUB_REPOSITORY.")] = "",
+    send: Annotated[
+        bool, typer.Option("--send", help="Put it on GitHub, with the token in GITHUB_TOKEN.")
+    ] = False,
+) -> None:
+    """Show the comment for the issue; with --send, put it there, or replace the one on the same run."""
+    from runbook_lib.report.comment import marker, render
+    from runbook_lib.run import open_run
+
+    record = open_run(find_file(run)).record()
+    body = redact(render(record), secrets_of(os.environ))
+    say(body)
+    if not send:
+        say("Not sent: add --send")
+        return
+    from runbook_lib.github_issues import issue_of, put_comment
+
+    number = record.plan.issue.number if issue is None else issue
+    where = issue_of(repo, number, os.environ)
+    sent = put_comment(where, body, marker(record.run_id))
+    say(f"{'sent to' if sent.new else 'replaced on'} {where}: {sent.url}")
 
 
 def published(run: Run, code: int) -> int:

@@ -78,18 +78,31 @@ class History:
         """Return one row per run, in words, cleaned of what a reader must not obey."""
         columns = ("Started", "Run", "Service", "Image", "Verdict", "Criteria", "Decided by",
                    "Answer, median", "95th percentile")  # fmt: skip
-        return tables.table_of(columns, (
+        words = tables.table_of(columns, (
             (text.moment(row.started), row.run_id, row.service, row.image or text.NOT_OBSERVED,
              f"{row.action} {row.confidence}".strip(), _counted(row.outcomes), row.deciding,
              _waited(row.p50_s["candidate"]), _waited(row.p95_s["candidate"]))
             for row in self.rows
         ))  # fmt: skip
+        return words if len(set(words["Service"])) > 1 else words.drop(columns="Service")
 
     def figure(self) -> go.Figure | None:
         """Return the trend, or None where there is no run."""
         from runbook_lib.report.trend import trend  # who wants a table only imports nothing that draws
 
-        return trend(pd.DataFrame([_drawn(row) for row in self.rows]))
+        return trend(self._drawn())
+
+    def html(self) -> str:
+        """Return table and trend as one HTML file that needs no network."""
+        from runbook_lib.report.trend import render
+
+        title = self.service or "All services"
+        return render(
+            title, self.sentence(), self.table(), self._drawn(), [each.why for each in self.skipped]
+        )
+
+    def _drawn(self) -> pd.DataFrame:
+        return pd.DataFrame([_drawn(row) for row in self.rows])
 
 
 def history(places: Iterable[Place], service: str = "") -> History:
@@ -130,7 +143,7 @@ def _row(run: PastRun) -> HistoryRow:
 def _drawn(row: HistoryRow) -> dict[str, object]:
     """Return what the trend shows of a run; the end of its id tells runs of one minute apart."""
     when = f"{row.started:%m-%d %H:%M}" if row.started else "no verdict"
-    seconds = {f"{role}_s": value for role, value in row.p95_s.items()}
+    seconds = {f"{role}_s": value for role, value in row.p50_s.items()}
     outcomes = {outcome.name: count for outcome, count in row.outcomes.items()}
     return {"label": f"{when} {text.clean(row.run_id)[-4:]}", "action": row.action, **seconds, **outcomes}
 

@@ -30,26 +30,40 @@ def render(record: RunRecord, notebooks: Sequence[Executed] = ()) -> str:
         record: What it is about.
         notebooks: As they were executed; criteria link to their cells.
     """
-    drawn = all_charts(record)
-    loader = _template_file("loader.js")
-    return _environment(frozenset(cells_by_id(notebooks))).get_template("report.html.j2").render(
+    return page(
+        "report.html.j2", all_charts(record), frozenset(cells_by_id(notebooks)),
         record=record,
         notebooks=notebooks,
-        charts={chart.id: chart for chart in drawn},
-        stills={chart.id: picture(draw(json.loads(chart.figure.to_json())), chart.title)
-                for chart in drawn if chart.figure},
         trails=trail_names(record),
         tables=tables,
         suite_tables=suite_tables,
         log_tables=log_tables,
         probe_tables=probe_tables,
-        text=text,
         parameters=masked_parameters(record),
+    )  # fmt: skip
+
+
+def page(template: str, drawn: Sequence[Chart], cells: frozenset[str] = frozenset(), **values: object) -> str:
+    """Return one of our templates as a page that needs no network: style, loader and figures are in it.
+
+    Args:
+        template: Its file name.
+        drawn: The charts of the page, by their ids as `charts`, with a picture each as `stills`.
+        cells: Ids of the cells that a link may lead to.
+        values: What else the template shows.
+    """
+    loader = _template_file("loader.js")
+    return _environment(cells).get_template(template).render(
+        charts={chart.id: chart for chart in drawn},
+        stills={chart.id: picture(draw(json.loads(chart.figure.to_json())), chart.title)
+                for chart in drawn if chart.figure},
+        text=text,
         style=Markup(_template_file("report.css")),  # noqa: S704 - our own file
         loader=Markup(loader),  # noqa: S704 - our own file
         loader_hash=_csp_hash(loader),
         plotly_bundle=_plotly_bundle() if any(chart.figure for chart in drawn) else "",
         figures=inert_json(drawn),
+        **values,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,6 +11,8 @@ from plotly.subplots import make_subplots
 
 from runbook_lib.evidence import Role
 from runbook_lib.report.charts import BOUND_COLOUR, COLOURS, GRAVITY_COLOURS, TEMPLATE
+from runbook_lib.report.figures import Chart
+from runbook_lib.report.html import page
 from runbook_lib.verdict import Outcome
 
 _SHAPES = {"PROCEED_TO_PRODUCTION": "circle", "INVESTIGATE": "diamond-open", "ROLLBACK": "x"}
@@ -29,7 +33,8 @@ def trend(runs: pd.DataFrame) -> go.Figure | None:
         runs: One row per run, oldest first; columns `label` (short, one of its own for each run), `action`,
             `candidate_s`, `baseline_s` (NaN or infinite where there is none), and one for each outcome.
     """
-    if runs.empty:
+    times = runs.reindex(columns=[f"{role}_s" for role in _LINES]).to_numpy(dtype=float)
+    if not np.isfinite(times).any():
         return None
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.62, 0.38])
     labels = list(runs["label"])
@@ -50,6 +55,28 @@ def trend(runs: pd.DataFrame) -> go.Figure | None:
     figure.update_layout(template=TEMPLATE, height=460, barmode="stack")
     figure.update_xaxes(type="category")
     figure.update_xaxes(title_text="run, by its start (UTC)", row=2, col=1)
-    figure.update_yaxes(title_text="answer, 95th percentile (s)", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="criteria not passed", rangemode="tozero", tickformat=",d", row=2, col=1)
+    figure.update_yaxes(title_text="answer, median (s)", rangemode="tozero", row=1, col=1)
+    most = int(runs[[outcome.name for outcome in _BARS]].sum(axis=1).max())
+    figure.update_yaxes(
+        title_text="criteria not passed", range=[0, max(most, 1) * 1.1], dtick=1 if most < 8 else None,
+        row=2, col=1,
+    )  # fmt: skip
     return figure
+
+
+def render(title: str, sentence: str, table: pd.DataFrame, runs: pd.DataFrame, skipped: Sequence[str]) -> str:
+    """Return the history as one HTML file that needs no network.
+
+    Args:
+        title: What it is the history of.
+        sentence: How the runs ended.
+        table: One row per run, in words.
+        runs: As `trend` takes it.
+        skipped: What was left out, and why.
+    """
+    drawn = Chart(
+        id="trend", title="Verdicts and times", figure=trend(runs), numbers=table,
+        absent="No run was put under load.",
+        reading="Circle: proceed; diamond: investigate; cross: rollback. Times are those under load.",
+    )  # fmt: skip
+    return page("history.html.j2", (drawn,), title=title, sentence=sentence, runs=table, skipped=skipped)

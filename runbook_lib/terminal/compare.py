@@ -29,9 +29,8 @@ def show_diff(diff: Diff, *, everything: bool) -> None:
 def show_history(history: History) -> None:
     """Print one line for each run, and each folder that was left out with the reason."""
     table = history.table()
-    shown = table if len(set(table["Service"])) > 1 else table.drop(columns="Service")
     if len(table):
-        _print(shown)
+        _print(table)
     for skipped in history.skipped:
         _say(f"left out: {skipped.why}", "yellow")
     _say(f"{history.sentence()}.", "bold")

@@ -39,6 +39,7 @@ COMMANDS = (
     "prune",
     "diff",
     "history",
+    "comment",
 )
 
 

@@ -68,7 +68,10 @@ def test_the_trend_has_a_mark_for_each_run_and_a_bar_for_what_did_not_pass() -> 
     assert figure is not None
     lines = {trace.name: trace for trace in figure.data}
     assert list(lines["candidate"].x) == ["11-26 03:00 aaaa", "11-26 03:00 bbbb"]
-    assert lines["candidate"].y[1] is None
+    assert lines["candidate"].y[1] is None  # every session failed
+    page = history([here]).html()
+    assert '<img class="still" alt="Verdicts and times"' in page
+    assert "script-src 'sha256-" in page
     assert list(lines["candidate"].marker.symbol) == ["x", "circle"]
     assert list(lines["FAIL"].y) == [1, 0]
 
