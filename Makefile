@@ -3,6 +3,7 @@
 VENV ?= .venv
 PLAN ?= notebooks/plans/quickstart.yaml
 RUNS ?= 200
+AT_ONCE ?= 2
 CASES ?= 1000000
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
@@ -48,8 +49,8 @@ bench: $(READY) ## measure the figures of the README's performance table
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python "$$each"; done
 	@echo "== all that was measured"; $(BIN)/python benchmarks/results.py
 
-chaos: $(READY) ## kill and resume whole runs at random (RUNS=200 of them)
-	$(BIN)/python benchmarks/chaos/chaos.py --runs $(RUNS)
+chaos: $(READY) ## kill and resume whole runs at random (RUNS=200 of them, AT_ONCE=2)
+	$(BIN)/python benchmarks/chaos/chaos.py --runs $(RUNS) --at-once $(AT_ONCE)
 
 fuzz: $(READY) ## read a million pieces of bad input (CASES=1000000)
 	$(BIN)/python tests/fuzz/fuzz.py --cases $(CASES)

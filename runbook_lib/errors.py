@@ -164,6 +164,10 @@ class ProtocolViolation(AgentError):
         super().__init__(f"{where} {detail}")
 
 
+class CannotRecord(RunbookError):
+    """The run's folder cannot be written: its disk is full, or not ours to write; what was there is whole."""
+
+
 class EvidenceError(RunbookError):
     """Evidence of a run cannot be used."""
 

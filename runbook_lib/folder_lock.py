@@ -15,6 +15,8 @@ import psutil
 from runbook_lib.errors import RunRefused
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
 
+RUNNER = "RUNBOOK_RUNNER"
+"""Variable by which a kernel knows the process that runs it; a forked one does not descend from that."""
 _KERNEL_END_S = 10.0
 _POLL_S = 0.05
 _RUNNERS: tuple[Event, ...] = ("run started", "run resumed")
@@ -38,7 +40,11 @@ def runner_of(folder: RunFolder) -> Iterator[None]:
         with _lock(folder.path / "evidence", _KERNEL_END_S) as quiet:
             if not quiet:
                 raise RunRefused(_refusal(folder))
-        yield
+        os.environ[RUNNER] = here()["pid"]
+        try:
+            yield
+        finally:
+            del os.environ[RUNNER]
 
 
 @contextmanager
@@ -79,10 +85,10 @@ def _try(handle: int) -> bool:
 
 
 def _works_for(folder: RunFolder) -> bool:
-    """Say whether the run's runner is this process, or one that it descends from."""
+    """Say whether the run's runner is this process, or the one that has asked for it."""
     runner = _holder(folder, _RUNNERS)
-    family = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return runner is not None and runner.facts.get("host") == here()["host"] and _pid(runner) in family
+    mine = {"host": here()["host"], "pid": os.environ.get(RUNNER, "")}
+    return runner is not None and {name: runner.facts.get(name) for name in mine} == mine
 
 
 def _holder(folder: RunFolder, events: tuple[Event, ...]) -> LedgerEntry | None:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runbook_lib.errors import PermissionsMissing, PlanError, RunbookError, RunRefused
-from runbook_lib.judging import COULD_NOT_LOOK, INTERRUPTED, unseen
+from runbook_lib.errors import CannotRecord, PermissionsMissing, PlanError, RunbookError, RunRefused
+from runbook_lib.judging import COULD_NOT_LOOK, exit_code_of, unseen
 from runbook_lib.kernels import without
 from runbook_lib.resuming import left_to_do
 from runbook_lib.run import Run
@@ -24,7 +24,7 @@ with without("rfc3987_syntax"), without("gcsfs"):
 
     from runbook_lib.kernels.engine import NAME as WARM
     from runbook_lib.kernels.ready import ReadyKernels
-    from runbook_lib.notebook_archive import SCHEME, Pictures, archive_with, naming_the_disk
+    from runbook_lib.notebook_archive import SCHEME, Pictures, archive_with
 
 REPORT, ROLLBACK = "05_report", "06_rollback"
 _ENDS_THE_LOOKING = ("CloudUnavailable", "CommandFailed", "KeyboardInterrupt")
@@ -71,8 +71,9 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
     Raises:
         RunRefused: If another run has the service; nothing was begun.
         PermissionsMissing: If the caller may not do what the plan needs; nothing was begun.
+        CannotRecord: If the disk is full or not ours to write. What cannot be recorded is not done: nothing
+            more is changed on the cloud, and the lease ends by itself, unless the run is resumed before.
     """
-    code = INTERRUPTED
     try:
         run.take_service()
         with ReadyKernels() as kernels, Pictures() as pictures:
@@ -82,18 +83,27 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
                     break
             _conclude(work)
         code = run.exit_code()
+        _end(run, code)
+        run.write_reports()
+    except CannotRecord as full:
+        with suppress(RunbookError):  # one line may still find room
+            run.note("run ended", exit_code=full.exit_code)
+        raise CannotRecord(f"{full} by runbook resume {os.path.relpath(run.folder.path)}") from full
     except (RunRefused, PermissionsMissing) as refused:
-        code = refused.exit_code
+        _end(run, refused.exit_code)
         raise
-    except BaseException:
+    except BaseException as error:
         _tell_what_was_seen(run)
+        _end(run, exit_code_of(error))
         raise
-    finally:
-        with run.sealed_anew():
-            run.release()
-            run.note("run ended", exit_code=code)
-    run.write_reports()
     return code
+
+
+def _end(run: Run, code: int) -> None:
+    """Give the service back and note that the run has ended."""
+    with run.sealed_anew():
+        run.release()
+        run.note("run ended", exit_code=code)
 
 
 def _tell_what_was_seen(run: Run) -> None:
@@ -122,17 +132,18 @@ def _execute(work: _Work, name: str, **parameters: str) -> bool:
     failed, archived = "", folder / "notebooks" / source.name
     archive_with(dict(os.environ))
     try:
-        with naming_the_disk(archived):
-            papermill.execute_notebook(
-                os.path.relpath(source),  # papermill archives both paths: let them be no machine's own
-                f"{SCHEME}{os.path.relpath(archived)}",
-                parameters={"run_dir": os.path.relpath(folder), **parameters},
-                progress_bar=False,
-                start_timeout=_KERNEL_START_LIMIT_S,
-                engine_name=WARM,
-                kernels=work.kernels,
-            )
+        papermill.execute_notebook(
+            os.path.relpath(source),  # papermill archives both paths: let them be no machine's own
+            f"{SCHEME}{os.path.relpath(archived)}",
+            parameters={"run_dir": os.path.relpath(folder), **parameters},
+            progress_bar=False,
+            start_timeout=_KERNEL_START_LIMIT_S,
+            engine_name=WARM,
+            kernels=work.kernels,
+        )
     except PapermillExecutionError as error:
+        if error.ename == CannotRecord.__name__:
+            raise CannotRecord(error.evalue) from error
         failed = f"{error.ename}: {error.evalue}"
     except RuntimeError as error:  # nbclient's DeadKernelError, and a kernel that never starts
         failed = f"the kernel died: {error}"

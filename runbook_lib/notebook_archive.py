@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import base64
-import errno
 import json
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from papermill.iorw import LocalHandler, papermill_io
 
-from runbook_lib.errors import RunbookError
 from runbook_lib.redact import redact_all, secrets_of
 from runbook_lib.run_folder import write_atomically
 
 SCHEME = "archive:"
 """Before an output path: papermill then writes through `ArchiveHandler`."""
 _FIGURE, _PICTURE = "application/vnd.plotly.v1+json", "image/png"
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 _LIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
 
 
@@ -62,24 +58,6 @@ def archive_with(environment: dict[str, str]) -> None:
     papermill_io.register(SCHEME, ArchiveHandler(environment))
 
 
-@contextmanager
-def naming_the_disk(path: Path) -> Iterator[None]:
-    """Turn a full disk and a forbidden folder into an error that says what to do.
-
-    Raises:
-        RunbookError: If the notebook at `path` cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        raise RunbookError(
-            f"{path} cannot be written ({error.strerror}): "
-            "free the disk or fix its rights, then go on by runbook resume"
-        ) from error
-
-
 def add_pictures(path: Path) -> None:
     """Put a still picture beside each figure of an archived notebook: GitHub and mail draw no other.
 
@@ -103,7 +81,7 @@ class Pictures:
     Leaving it waits for the last of them.
 
     Raises:
-        RunbookError: On leaving, if a notebook could not be written.
+        CannotRecord: On leaving, if a notebook could not be written.
     """
 
     def __init__(self) -> None:
@@ -121,12 +99,7 @@ class Pictures:
     def add_to(self, path: Path) -> None:
         """Begin to put pictures into the notebook at `path`; without a notebook there is nothing to do."""
         if path.is_file():
-            self._begun.append(self._painter.submit(_add_to, path))
-
-
-def _add_to(path: Path) -> None:
-    with naming_the_disk(path):
-        add_pictures(path)
+            self._begun.append(self._painter.submit(add_pictures, path))
 
 
 def _outputs(notebook: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import IO, Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
+from runbook_lib.errors import CannotRecord, CorruptEvidence, MissingEvidence, PlanError, RunbookError
 from runbook_lib.evidence import Record
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan.file import dump_plan, load_plan
@@ -88,7 +88,8 @@ class RunFolder:
             raise RunbookError(
                 f"{folder.path} cannot be made ({error.strerror}): give another report.folder"
             ) from error
-        folder._write(folder.path / "plan.yaml", dump_plan(plan, folder.path).encode())  # secrets are refused
+        # Its secrets are refused above.
+        write_atomically(folder.path / "plan.yaml", dump_plan(plan, folder.path).encode())
         return folder
 
     @classmethod
@@ -139,7 +140,7 @@ class RunFolder:
     def write_record(self, name: str, record: Record) -> None:
         """Write a record as JSON file `name` of the folder itself, e.g. `verdict.json`."""
         text = record.model_dump_json(indent=1, by_alias=True)
-        self._write(self.path / name, f"{redact_json(text, self._secrets)}\n".encode())
+        write_atomically(self.path / name, f"{redact_json(text, self._secrets)}\n".encode())
 
     def find_record(self, name: str, kind: type[R]) -> R | None:
         """Return the record in file `name` of the folder itself, or None where there is none."""
@@ -149,7 +150,7 @@ class RunFolder:
         """Write `evidence/NAME.parquet`."""
         buffer = BytesIO()
         redact_table(table, self._secrets).to_parquet(buffer, index=False)
-        self._write(self.path / "evidence" / f"{name}.parquet", buffer.getvalue())
+        write_atomically(self.path / "evidence" / f"{name}.parquet", buffer.getvalue())
 
     def find_table(self, name: str) -> pd.DataFrame | None:
         """Return `evidence/NAME.parquet`, or None where there is none.
@@ -167,7 +168,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write the text file `name` of the folder."""
-        self._write(self.path / name, redact(text, self._secrets).encode())
+        write_atomically(self.path / name, redact(text, self._secrets).encode())
 
     def write_texts(self, below: str, texts: Mapping[str, str]) -> None:
         """Replace everything in the folder `below` by text files, named from the run folder on."""
@@ -182,7 +183,7 @@ class RunFolder:
         """Append one line to the ledger; it is on the disk when this returns.
 
         Raises:
-            RunbookError: If it cannot be written.
+            CannotRecord: If it cannot be written.
         """
         line = entry.model_dump_json(exclude_defaults=True) + "\n"
         with self._writing, _disk(self.path / "ledger.jsonl") as path, path.open("a+b") as ledger:
@@ -212,10 +213,6 @@ class RunFolder:
         path = self.path / "ledger.jsonl"
         return path.stat().st_size if path.is_file() else 0
 
-    def _write(self, path: Path, content: bytes) -> None:
-        with _disk(path):
-            write_atomically(path, content)
-
     @staticmethod
     def _read(path: Path, kind: type[R]) -> R:
         if not path.is_file():
@@ -236,8 +233,12 @@ class RunFolder:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
-    with _temporary_beside(path) as temporary:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    Raises:
+        CannotRecord: If it cannot be written; the old content stays.
+    """
+    with _disk(path), _temporary_beside(path) as temporary:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -251,7 +252,7 @@ def _disk(path: Path) -> Iterator[Path]:
     try:
         yield path
     except OSError as error:
-        raise RunbookError(
+        raise CannotRecord(
             f"{path} cannot be written ({error.strerror}): free the disk or fix its rights, then go on"
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from small_plan import WritePlan
 
 from runbook_lib.errors import RunRefused
-from runbook_lib.folder_lock import here, runner_of, worker_on
+from runbook_lib.folder_lock import RUNNER, here, runner_of, worker_on
 from runbook_lib.plan.file import load_plan
 from runbook_lib.run_folder import Event, LedgerEntry, RunFolder
 
@@ -100,3 +101,24 @@ def test_a_step_is_done_within_its_own_run_but_not_twice_at_once(folder: RunFold
             pass
         with worker_on(folder):
             pass
+
+
+def test_a_kernel_works_for_the_runner_that_asked_for_it_though_it_descends_from_a_fork_server(
+    folder: RunFolder,
+) -> None:
+    """Of many runs in one call, runner and kernels are forked by the same server."""
+    with held(folder, "runner_of") as runner:
+        note(folder, "run started", here()["host"], runner.pid)
+        for asked_by, code in ((str(runner.pid), 0), ("1", 1), ("", 1)):
+            brief = HOLDER.replace("sleep(60)", "sleep(0)")
+            kernel = subprocess.run(
+                [sys.executable, "-c", brief, str(folder.path), "worker_on"],
+                env={**os.environ, RUNNER: asked_by}, capture_output=True, text=True, check=False, timeout=60,
+            )  # fmt: skip
+            assert kernel.returncode == code, kernel.stderr
+
+
+def test_whom_a_runner_starts_is_told_who_runs_it_and_nobody_after_that(folder: RunFolder) -> None:
+    with runner_of(folder):
+        assert os.environ[RUNNER] == str(os.getpid())
+    assert RUNNER not in os.environ

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import errno
 import json
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from papermill.iorw import papermill_io
 
-from runbook_lib.errors import RunbookError
-from runbook_lib.notebook_archive import SCHEME, Pictures, add_pictures, archive_with, naming_the_disk
+from runbook_lib.errors import CannotRecord
+from runbook_lib.notebook_archive import SCHEME, ArchiveHandler, Pictures, add_pictures, archive_with
 from runbook_lib.report.figures import all_charts
 
 SECRET, TOKEN = "correct-horse-4711", "ghp_" + "a1B2" * 9
@@ -64,12 +63,12 @@ def test_a_notebook_that_is_broken_is_heard_of_when_the_pictures_are_done(tmp_pa
         pictures.add_to(tmp_path / "a.ipynb")
 
 
-def test_a_full_disk_is_named_with_the_next_act() -> None:
-    with pytest.raises(RunbookError) as caught, naming_the_disk(Path("outputs/run/a.ipynb")):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_notebook_that_cannot_be_written_is_named_with_the_next_act(tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / "a.ipynb"
+    with pytest.raises(CannotRecord) as caught:
+        ArchiveHandler({}).write(nbformat.writes(notebook()), f"{SCHEME}{gone}")
     assert str(caught.value) == (
-        "outputs/run/a.ipynb cannot be written (No space left on device): "
-        "free the disk or fix its rights, then go on by runbook resume"
+        f"{gone} cannot be written (No such file or directory): free the disk or fix its rights, then go on"
     )
 
 

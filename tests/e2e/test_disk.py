@@ -1,0 +1,105 @@
+"""A disk that is full or cannot be written ends a run with a clear error; nothing is changed after that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud import run_v2
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+from whole_run import QUICKSTART, ROOT, PlanMaker, Shell
+
+from runbook_lib.gcp.channels import channel_to
+from runbook_lib.plan.file import load_plan
+
+pytestmark = pytest.mark.e2e
+
+FULL_DISK = Path(__file__).with_name("full_disk.py")
+NAMESPACE = ("unshare", "--map-root-user", "--mount")  # a disk of its own, for root and everybody else
+DEPLOYED = '"event":"step done","step":"deploy"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a run on such a disk ended, and what is left on it."""
+
+    code: int
+    error: str
+    mode: str
+    files: dict[str, str]
+
+    @property
+    def ledger(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.files["ledger.jsonl"].splitlines()]
+
+
+def run_on_disk(shell: Shell, plan: Path, when: str) -> Ended:
+    """Run a plan on a disk that becomes full when its ledger says so."""
+    outputs = plan.parent / "outputs"
+    outputs.mkdir(exist_ok=True)
+    runbook = [str(Path(sys.executable).parent / "runbook"), "run", str(plan)]
+    ended = subprocess.run(
+        [*NAMESPACE, sys.executable, str(FULL_DISK), str(outputs), when, *runbook],
+        cwd=ROOT, env=shell.environment, text=True, capture_output=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert ended.stdout.splitlines(), ended.stderr
+    told = json.loads(ended.stdout.splitlines()[-1])
+    return Ended(code=ended.returncode, error=ended.stderr, mode=told["mode"], files=told["files"])
+
+
+def service_of(shell: Shell, name: str) -> run_v2.Service:
+    """Return the service, asked of the cloud by Google's own client."""
+    known = json.loads((Path(shell.environment["RUNBOOK_EMULATOR_DIR"]) / "emulator.json").read_text())
+    transport = ServicesGrpcTransport(channel=channel_to(known["grpc"]))
+    target = load_plan(QUICKSTART).target
+    full = f"projects/{target.project}/locations/{target.region}/services/{name}"
+    return run_v2.ServicesClient(transport=transport).get_service(name=full)
+
+
+def no_half_file(files: dict[str, str]) -> None:
+    """Read every file as what it is; one that was being written would be hidden."""
+    for name, text in files.items():
+        assert not Path(name).name.startswith("."), f"{name} was left half written"
+        if name.endswith((".json", ".ipynb")):
+            json.loads(text)
+
+
+def test_a_disk_that_is_full_in_the_middle_ends_the_run_and_nothing_is_changed_after_it(
+    make_plan: PlanMaker, runbook: Shell
+) -> None:
+    """The ledger's last page has room for some lines more, so it is no want of room that holds back acts."""
+    ended = run_on_disk(runbook, make_plan("full-disk"), DEPLOYED)
+    assert (ended.code, ended.mode) == (3, "full"), ended.error
+    assert "Traceback" not in ended.error
+    error = ended.error.splitlines()[-1]
+    assert error.startswith("CannotRecord: ")
+    assert "cannot be written (No space left on device): free the disk or fix its rights, " in error
+    assert "then go on by runbook resume " in error
+    no_half_file(ended.files)
+    events = [each["event"] for each in ended.ledger]
+    assert events[-1] == "run ended"
+    assert ended.ledger[-1]["exit_code"] == 3
+    deployed = [(each["event"], each.get("step")) for each in ended.ledger].index(("step done", "deploy"))
+    assert "act intended" not in events[deployed:]
+    service = service_of(runbook, "full-disk")
+    assert [(each.percent, each.tag) for each in service.traffic] == [(100, "baseline"), (0, "candidate")]
+    assert "validation-runbook/lease" in service.annotations, "it was given back"
+
+
+def test_outputs_that_cannot_be_written_are_told_before_the_cloud_hears_of_the_run(
+    make_plan: PlanMaker, runbook: Shell
+) -> None:
+    plan = make_plan("read-only")
+    ended = run_on_disk(runbook, plan, "read-only")
+    assert ended.code == 3
+    assert "Traceback" not in ended.error
+    assert "cannot be made (Read-only file system): give another report.folder" in ended.error
+    assert ended.files == {}
+    with pytest.raises(NotFound):
+        service_of(runbook, "read-only")
