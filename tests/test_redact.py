@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from runbook_lib.redact import redact, secrets_of
+from runbook_lib.redact import _PATTERNS, redact, secrets_of
 
 HEAD, BODY, SIGN = "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJwcm9iZS0xIn0", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1g"
 JWT = f"{HEAD}.{BODY}.{SIGN}"
@@ -77,6 +79,15 @@ def test_variables_that_say_that_they_are_secret_are_the_known_secrets_longest_f
     assert secrets_of(environment) == (
         "ghp_0123456789abcdef", "correct horse", "swordfish", "k-123456", "signing"
     )  # fmt: skip
+
+
+SHAPES = [st.from_regex(pattern, alphabet=st.characters(max_codepoint=126)) for pattern in _PATTERNS]
+
+
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.tuples(*SHAPES))
+def test_whatever_has_one_of_the_shapes_is_looked_at_so_each_has_its_hint(texts: tuple[str, ...]) -> None:
+    assert [text for text in texts if redact(text) == text and "[redacted]" not in text] == []
 
 
 @pytest.mark.parametrize(

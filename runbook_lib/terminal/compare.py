@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from runbook_lib.compare import Diff, Difference, History
 
 _out = Console(highlight=False)
+_WIDE = 140
+"""Columns from which on a table of differences is easier to read than a list."""
 _STYLES = {"PROCEED_TO_PRODUCTION": "green", "INVESTIGATE": "yellow", "ROLLBACK": "red"}
 
 
@@ -39,8 +41,20 @@ def show_history(history: History) -> None:
 def _show_differences(diff: Diff, differences: tuple[Difference, ...], style: str) -> None:
     kind = "Changed" if differences is diff.changes else "Not equal, within what chance explains"
     _say(kind, style)
-    _print(diff.table(differences))
+    words = diff.table(differences)
+    if _out.width >= _WIDE:
+        _print(words)
+    else:
+        _list(words)
     _out.print()
+
+
+def _list(words: pd.DataFrame) -> None:
+    """Print what a narrow terminal would break into pieces as a table."""
+    for part, what, before, after, why in words.itertuples(index=False, name=None):
+        _out.print(Text(f"{part}  {what}: ") + Text(f"{before} → {after}", style="bold"), soft_wrap=True)
+        if why:
+            _say(f"  {why}", "dim")
 
 
 def _print(words: pd.DataFrame) -> None:

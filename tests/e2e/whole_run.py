@@ -25,16 +25,16 @@ class Ended:
 
 
 class Shell:
-    """Runs `runbook` as a user does, with the project as working folder."""
+    """Runs `runbook` as a user does, with the project, this one or another, as working folder."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = environment
+    def __init__(self, environment: dict[str, str], project: Path = ROOT) -> None:
+        self.environment, self._project = environment, project
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and return its process."""
         return subprocess.Popen(
             [Path(sys.executable).parent / "runbook", *arguments],
-            cwd=ROOT,
+            cwd=self._project,
             env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
