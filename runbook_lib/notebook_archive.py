@@ -72,6 +72,8 @@ def add_pictures(path: Path) -> None:
     for data in bare:
         with suppress(LookupError, TypeError, ValueError, AttributeError):
             data[_PICTURE] = base64.b64encode(draw(data[_FIGURE])).decode()
+            if not data.get("text/html"):
+                data.pop("text/html", None)  # GitHub shows HTML before a picture, also where there is none
     write_atomically(path, _dump(notebook))
 
 

@@ -12,7 +12,7 @@ from runbook_lib.judging import observed, unseen
 from runbook_lib.plan import Plan
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
-from runbook_lib.report.record import RunRecord
+from runbook_lib.report.record import LOAD_COLUMNS, RunRecord
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.verdict import Verdict
 
@@ -28,7 +28,7 @@ def record_of(folder: RunFolder, plan: Plan) -> RunRecord:
         rollback=folder.find_evidence("rollback", RollbackEvidence),
         verdict=folder.find_record("verdict.json", Verdict),
         selftest=folder.find_record(SELF_TEST, SelfTested),
-        load=folder.find_table("load_sessions"),
+        load=folder.find_table("load_sessions", LOAD_COLUMNS),
         series=folder.find_table("series"),
         entries=entries_of(folder),
         errors=tuple(f"{step}: {why}" for step, why in missing.items()),

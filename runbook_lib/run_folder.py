@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
@@ -152,8 +152,12 @@ class RunFolder:
         redact_table(table, self._secrets).to_parquet(buffer, index=False)
         write_atomically(self.path / "evidence" / f"{name}.parquet", buffer.getvalue())
 
-    def find_table(self, name: str) -> pd.DataFrame | None:
+    def find_table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Return `evidence/NAME.parquet`, or None where there is none.
+
+        Args:
+            name: Which table.
+            columns: Those to read; all, unless given.
 
         Raises:
             CorruptEvidence: If it is no Parquet file.
@@ -162,7 +166,7 @@ class RunFolder:
         if not path.is_file():
             return None
         try:
-            return pd.read_parquet(path)
+            return pd.read_parquet(path, columns=None if columns is None else list(columns))
         except Exception as error:  # pyarrow raises several unrelated kinds
             raise CorruptEvidence(f"{path} is no Parquet file: run the step again ({error})") from error
 

@@ -112,7 +112,7 @@ class LabPage:
         before = file.stat().st_mtime_ns
         self.page.keyboard.press("Control+s")
         deadline_s = time.monotonic() + PATIENCE_MS / 1000
-        while file.stat().st_mtime_ns == before:
+        while file.stat().st_mtime_ns == before or not _is_whole(file):
             assert time.monotonic() < deadline_s, f"{path} was not saved"
             self.page.wait_for_timeout(100)
 
@@ -123,6 +123,13 @@ class LabPage:
     def _note(self, url: str) -> None:
         if not url.startswith((self._lab.url, "blob:", "data:")):
             self.requests.append(url)
+
+
+def _is_whole(file: Path) -> bool:
+    """Say whether a notebook has been written to its end: the server does not write at once."""
+    with contextlib.suppress(ValueError):
+        return bool(json.loads(file.read_text("utf-8")))
+    return False
 
 
 @contextlib.contextmanager

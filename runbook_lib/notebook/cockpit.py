@@ -14,7 +14,7 @@ from typing import Any
 from IPython.display import Markdown, display
 
 from runbook_lib.decisions import decision_on
-from runbook_lib.notebook import results
+from runbook_lib.notebook import results, summary
 from runbook_lib.notebook.overview import Overview
 from runbook_lib.notebook.progress import step_state
 from runbook_lib.notebook.shown import Drawn, Numbers, Shown
@@ -128,16 +128,50 @@ class Cockpit:
         return results.numbers(drawn)
 
     def judge(self) -> Shown | None:
-        """Judge the run and show the verdict with every criterion."""
-        return self._here("judge", self._run.judge, results.verdict)
+        """Judge the run and show the verdict: how sure it is, what decided, what comes next."""
+        return self._here("judge", self._run.judge, summary.verdict)
+
+    def card(self) -> Shown | None:
+        """Show candidate, baseline, and who gets the traffic."""
+        return self._view(summary.card)
+
+    def groups(self) -> Shown | None:
+        """Show how many criteria of each group passed, and which did not."""
+        return self._view(summary.groups)
+
+    def criteria(self) -> Shown | None:
+        """Show every criterion with its evidence, each with the way to the cell that shows it."""
+        return self._view(summary.criteria)
+
+    def trails(self) -> None:
+        """Show how the evidence of each comparison grew."""
+        for chart in summary.trails(self._run):
+            title = Shown(sentence=chart.title)
+            display(title, Drawn(chart), results.numbers(chart))  # type: ignore[no-untyped-call]
+
+    def novelty(self) -> Shown | None:
+        """Show what the candidate's log says that the baseline's does not."""
+        return self._view(summary.novelty)
+
+    def suites(self) -> Shown | None:
+        """Show every suite, and what failed before and after."""
+        return self._view(summary.suites)
+
+    def rollback(self) -> Shown | None:
+        """Show what proves that a rollback was done, if one was."""
+        return self._view(summary.rollback)
 
     def regressions(self) -> Shown | None:
         """Show what failed before the fix and how it is now."""
-        return self._view(results.regressions)
+        return self._view(summary.regressions)
+
+    def facts(self) -> Shown | None:
+        """Show what the run was started with, by which versions, and what seals it."""
+        return self._view(summary.facts)
 
     def not_seen(self) -> Shown | None:
         """Show what nobody looked at."""
-        return self._view(results.not_seen)
+        return self._view(summary.not_seen)
 
     def write_report(self) -> Shown | None:
         """Write the report's files and show where they are."""

@@ -13,7 +13,7 @@ from IPython.display import display
 from runbook_lib.errors import RunbookError
 from runbook_lib.explained import explain
 from runbook_lib.notebook.panel import Place, Showable
-from runbook_lib.notebook.shown import Trouble
+from runbook_lib.notebook.shown import Trouble, as_it_is
 
 Decided = Callable[[str, Place], Showable | None]
 """Called with the reason and the gate's place; returns what stands there from now on, or fills it itself."""
@@ -56,7 +56,7 @@ class Gate:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         words = f"{self._question} Nobody had decided when this was saved; run the cell again to be asked."
         live = self._box._repr_mimebundle_()
-        return {**live, "text/html": f"<p>{html.escape(words)}</p>", "text/plain": words}
+        return {**live, "text/html": as_it_is(f"<p>{html.escape(words)}</p>"), "text/plain": words}
 
     def _button(self, choice: Choice) -> widgets.Button:
         button = widgets.Button(description=choice.label, button_style=choice.style)

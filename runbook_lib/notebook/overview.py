@@ -10,6 +10,7 @@ from typing import Any
 from runbook_lib.decisions import decision_on
 from runbook_lib.judging import unseen
 from runbook_lib.notebook.progress import StepState, step_state
+from runbook_lib.notebook.shown import as_it_is
 from runbook_lib.notebook.steps import NOTEBOOKS, Notebook
 from runbook_lib.report import tables, text
 from runbook_lib.run import Run
@@ -32,7 +33,7 @@ class Overview:
         """Return it as escaped HTML."""
         ledger = self._run.folder.ledger()
         items = "".join(_item(notebook, self._state(notebook, ledger)) for notebook in NOTEBOOKS)
-        return (
+        return as_it_is(
             f"<p><b>{escape(self._head())}</b></p>{tables.to_html(tables.pairs(self._facts(), ('', '')))}"
             f'<nav aria-label="Notebooks"><ol style="{_STRIP}">{items}</ol></nav>'
             f"<p>{escape(self._next(ledger))}</p>"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import ipywidgets as widgets
 from IPython.display import display
 
+from runbook_lib.notebook.shown import as_it_is
 from runbook_lib.report import text
 
 Showable = Any
@@ -83,7 +84,7 @@ class _Live:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         words = f"{self._title}: was running when this was saved; run the cell again to see how it stands"
         live = self._box._repr_mimebundle_()
-        return {**live, "text/html": f"<p>{html.escape(words)}</p>", "text/plain": words}
+        return {**live, "text/html": as_it_is(f"<p>{html.escape(words)}</p>"), "text/plain": words}
 
 
 def _clock(since_s: float | None, last_s: float | None) -> str:

@@ -133,28 +133,6 @@ def numbers(drawn: Chart) -> Numbers:
     return Numbers(sentence=sentence, table=drawn.numbers, folded=drawn.figure is not None)
 
 
-def verdict(run: Run) -> Shown:
-    """Show the verdict with every criterion."""
-    found = run.verdict()
-    if found is None:
-        return Shown(sentence="The run has not been judged yet")
-    sentence = f"{found.action} (confidence {found.confidence}). {found.summary}"
-    return Shown(sentence=sentence, parts=(tables.criteria(found.criteria),))
-
-
-def regressions(run: Run) -> Shown:
-    """Show what failed before the fix and how it is now."""
-    found = run.verdict()
-    table = tables.regressions(found.regressions if found else ())
-    fixed = int((table["Reading"] == "failed before, passes now").sum()) if len(table) else 0
-    return Shown(sentence=f"{fixed} of {len(table)} failures of the baseline are gone", parts=(table,))
-
-
-def not_seen(run: Run) -> Shown:
-    """Show what nobody looked at."""
-    return Shown(sentence="; ".join(run.record().not_seen()) or "Every step came to its end")
-
-
 def traffic(run: Run) -> Shown:
     """Show the service's traffic table as it is now, asked of the service itself."""
     service = run.ports.cloud_run.service()

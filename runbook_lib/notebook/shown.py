@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -19,18 +20,21 @@ _ON_ANY_PAPER = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0
                  "font": {"color": "#767676"}}  # fmt: skip
 _AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "linecolor": "rgba(128,128,128,0.6)"}
 _BOX = "border-left:4px solid {};padding:.4em .9em;margin:.3em 0;"
-# JupyterLab's MathJax and nbviewer's would typeset what stands between dollars in a log line.
-_AS_IT_IS = '<div class="mathjax_ignore tex2jax_ignore">{}</div>'
 _RED, _QUIET = "#B3261E", "opacity:.75;"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A sentence, tables, and at most one chart: drawn, as HTML or as text, whatever the reader can show."""
+    """A sentence, tables, and at most one chart: drawn, as HTML or as text, whatever the reader can show.
+
+    Attributes:
+        links: Where a cell of a table with just these words leads.
+    """
 
     sentence: str
     parts: tuple[pd.DataFrame, ...] = ()
     figure: go.Figure | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         chart = {} if self.figure is None else {PLOTLY_MIME: on_any_paper(self.figure)}
@@ -38,8 +42,8 @@ class Shown:
 
     def html(self) -> str:
         """Return it as escaped HTML."""
-        shown = "".join(f"<p>{tables.to_html(part)}</p>" for part in self._filled())
-        return _AS_IT_IS.format(f"<p>{html.escape(self.sentence)}</p>{shown}")
+        shown = "".join(f"<p>{tables.to_html(part, self.links)}</p>" for part in self._filled())
+        return as_it_is(f"<p>{html.escape(self.sentence)}</p>{shown}")
 
     def text(self) -> str:
         """Return it as plain text."""
@@ -74,7 +78,7 @@ class Numbers:
         fold = "" if self.folded else " open"
         numbers = f"<details{fold}><summary>The numbers</summary>{tables.to_html(self.table)}</details>"
         page = f"<p>{html.escape(self.sentence)}</p>{numbers if len(self.table) else ''}"
-        return {"text/html": _AS_IT_IS.format(page), "text/plain": shown.text()}
+        return {"text/html": as_it_is(page), "text/plain": shown.text()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +95,7 @@ class Trouble:
         """Return the box as escaped HTML."""
         what, where, act = (html.escape(text.clean(words)) for words in vars(self.explained).values())
         place = f'<br><span style="{_QUIET}">Where: {where}</span>' if where else ""
-        return _AS_IT_IS.format(
+        return as_it_is(
             f'<div role="alert" style="{_BOX.format(_RED)}"><b>{what}</b>{place}<br>Next: {act}'
             f"{self._folded()}</div>"
         )
@@ -105,6 +109,11 @@ class Trouble:
         return text.clean(
             f"{self.explained.what}{where}\nNext: {self.explained.next}\n{self.traceback}".strip()
         )
+
+
+def as_it_is(page: str) -> str:
+    """Return HTML in which JupyterLab and nbviewer typeset nothing: a log line may well have two dollars."""
+    return f'<div class="mathjax_ignore tex2jax_ignore">{page}</div>'
 
 
 def on_any_paper(figure: go.Figure) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ _TAGS = {
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href"}, "th": {"scope"}}
 _NAME = re.compile(r"[\w-]+")
-_OWN_NOTEBOOK = re.compile(r"([\w-]+)\.ipynb")
 _MOST_OUTPUT, _MOST_ALL = 60_000, 2_000_000
 """Characters of one output and of all notebooks together: a report stays small enough for mail."""
 _FIGURE, _PNG_STARTS = "application/vnd.plotly.v1+json", b"\x89PNG"
 _LEFT_OUT = Markup("<p>Left out here: it is in the notebook itself.</p>")
 _CUT = Markup("<p>Cut here: the rest is in the notebook itself.</p>")
 _ONLY_SCRIPTS = Markup("<p>A figure that only scripts can draw: it is in the notebook itself.</p>")
+_UNREADABLE = Markup("<p>An output that cannot be read.</p>")
 _ERROR = Markup("<p><b>{}</b></p><details><summary>Traceback</summary>{}</details>")
 Json = Mapping[str, Any]
 
@@ -73,8 +73,9 @@ class Executed:
 def read(folder: Path) -> tuple[Executed, ...]:
     """Return the executed notebooks of a folder in the order of their names; none if there is no folder."""
     paths = sorted(each for each in folder.glob("*.ipynb") if _NAME.fullmatch(each.stem))
-    reader = _Reader(frozenset(path.stem for path in paths))
-    return tuple(Executed(name=path.stem, cells=reader.cells(path)) for path in paths)
+    sources = {path.stem: _sources(path) for path in paths}
+    reader = _Reader(_places(sources))
+    return tuple(Executed(name=name, cells=reader.cells(cells)) for name, cells in sources.items())
 
 
 def element_id(cell: str) -> str:
@@ -87,37 +88,71 @@ def cells_by_id(notebooks: Iterable[Executed]) -> dict[str, tuple[Executed, Cell
     return {cell.id: (notebook, cell) for notebook in notebooks for cell in notebook.cells}
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """A cell as it is in the file, with the heading that it stands below."""
+
+    id: str
+    is_code: bool
+    source: str
+    outputs: Sequence[Json]
+    heading: str
+
+
+def _sources(path: Path) -> tuple[_Source, ...]:
+    """Return the cells of a notebook, none if it cannot be read: the report says so."""
+    try:
+        return tuple(_each_source(path.stem, json.loads(path.read_text(encoding="utf-8"))["cells"]))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ()
+
+
+def _each_source(name: str, cells: Iterable[Json]) -> Iterator[_Source]:
+    heading = ""
+    for place, cell in enumerate(cells):
+        own, source = str(cell.get("id", place)), "".join(cell["source"])
+        is_code = cell["cell_type"] == "code"
+        heading = heading if is_code else _last_heading(source) or heading
+        yield _Source(
+            id=element_id(f"{name}#{own if _NAME.fullmatch(own) else place}"),
+            is_code=is_code, source=source, outputs=cell["outputs"] if is_code else (), heading=heading,
+        )  # fmt: skip
+
+
+def _places(sources: Mapping[str, Iterable[_Source]]) -> dict[str, str]:
+    """Return where links from one notebook to another lead in the report."""
+    places: dict[str, str] = {}
+    for name, cells in sources.items():
+        for cell in cells:
+            places.setdefault(f"{name}.ipynb#{cell.heading}", f"#{cell.id}")
+        places[f"{name}.ipynb"] = f"#notebook-{name}"
+    return places
+
+
 class _Reader:
-    """Reads notebooks one after the other; what would make their report too large is named instead."""
+    """Makes cells safe, one notebook after the other; what would make their report too large is named."""
 
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names, self._left = names, _MOST_ALL
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places, self._left = places, _MOST_ALL
 
-    def cells(self, path: Path) -> tuple[Cell, ...]:
-        """Return the cells of a notebook, none if it is no notebook."""
-        try:
-            notebook = json.loads(path.read_text(encoding="utf-8"))
-            return tuple(self._cells(path.stem, notebook["cells"]))
-        except (ValueError, LookupError, TypeError, AttributeError):  # the report says that it cannot be read
-            return ()
-
-    def _cells(self, name: str, cells: Iterable[Json]) -> Iterator[Cell]:
-        heading = ""
-        for place, cell in enumerate(cells):
-            source = "".join(cell["source"])
-            if cell["cell_type"] == "code":
-                code, shown = text.shortened(text.clean(source)), self._outputs(cell["outputs"])
-            else:
-                heading = _last_heading(source) or heading
-                code, shown = "", self._safe(_markdown(source))
-            own = str(cell.get("id", place))
-            id_ = element_id(f"{name}#{own if _NAME.fullmatch(own) else place}")
-            yield Cell(id=id_, code=code, shown=shown, heading=heading)
+    def cells(self, sources: Iterable[_Source]) -> tuple[Cell, ...]:
+        """Return the cells of one notebook."""
+        return tuple(
+            Cell(
+                id=each.id, heading=each.heading,
+                code=text.shortened(text.clean(each.source)) if each.is_code else "",
+                shown=self._outputs(each.outputs) if each.is_code else self._safe(_markdown(each.source)),
+            )
+            for each in sources
+        )  # fmt: skip
 
     def _outputs(self, outputs: Iterable[Json]) -> Markup:
         every = Markup()
         for output in outputs:
-            shown = self._output(output)
+            try:
+                shown = self._output(output)
+            except (LookupError, TypeError, AttributeError):
+                shown = _UNREADABLE
             self._left -= len(shown)
             every += shown if self._left > 0 else _LEFT_OUT
         return every
@@ -153,10 +188,7 @@ class _Reader:
         return shown + _CUT if len(words) > _MOST_OUTPUT else shown
 
     def _attribute(self, _: str, attribute: str, value: str) -> str | None:
-        if attribute != "href":
-            return value
-        own = _OWN_NOTEBOOK.fullmatch(value)
-        return f"#notebook-{own[1]}" if own and own[1] in self._names else None
+        return self._places.get(value) if attribute == "href" else value
 
 
 def _picture(data: Json) -> Markup | None:

@@ -15,7 +15,6 @@ import plotly
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from runbook_lib.redact import MASK, secrets_of
 from runbook_lib.report import log_tables, probe_tables, suite_tables, tables, text
 from runbook_lib.report.executed import Executed, cells_by_id, element_id, picture
 from runbook_lib.report.figures import Chart, all_charts, trail_names
@@ -39,7 +38,6 @@ def render(record: RunRecord, notebooks: Sequence[Executed] = ()) -> str:
         suite_tables=suite_tables,
         log_tables=log_tables,
         probe_tables=probe_tables,
-        parameters=masked_parameters(record),
     )  # fmt: skip
 
 
@@ -65,15 +63,6 @@ def page(template: str, drawn: Sequence[Chart], cells: frozenset[str] = frozense
         figures=inert_json(drawn),
         **values,
     )  # fmt: skip
-
-
-def masked_parameters(record: RunRecord) -> dict[str, str]:
-    """Return the run's parameters with secrets masked, by their names and by their shapes."""
-    secrets = secrets_of(record.parameters)
-    return {
-        text.clean(name): MASK if secrets_of({name: MASK}) else text.clean(value, secrets)
-        for name, value in record.parameters.items()
-    }
 
 
 def link(path: str) -> str:

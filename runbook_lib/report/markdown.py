@@ -58,7 +58,9 @@ def escape(words: str) -> str:
     """Return untrusted text as one line that Markdown shows as it is: no tag, link, table or heading."""
     line = " ".join(text.clean(words).split())
     line = _ENTITY.sub(lambda match: _ENTITIES[match[0]], line)
-    return _ESCAPED.sub(lambda match: "\\" + match[0], line)
+    line = _ESCAPED.sub(lambda match: "\\" + match[0], line)
+    # GitHub typesets what stands between two dollars.
+    return line.replace("$", "\\$") if line.count("$") > 1 else line
 
 
 def code(words: str) -> Markup:

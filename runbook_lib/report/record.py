@@ -24,6 +24,9 @@ from runbook_lib.plan import Plan
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.verdict import CriterionResult, Verdict
 
+LOAD_COLUMNS = ("role", "connect_s", "answer_s")
+"""What is shown of load sessions: the events of a million of them would fill the memory."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunRecord:
@@ -31,7 +34,7 @@ class RunRecord:
 
     Attributes:
         selftest: The last rehearsal of the gate before this run.
-        load: One row per load session; columns are the fields of `evidence.Session`.
+        load: One row per load session; columns `LOAD_COLUMNS`, as the fields of `evidence.Session`.
         series: One row per point of the cloud's series; columns `time` (UTC), `role`, `metric`, `value`,
             `unit`.
         entries: One row per log entry; columns as in `ports.logs.Logs.read`, and `role`.

@@ -12,6 +12,7 @@ from runbook_lib.catalogue import suite_metric
 from runbook_lib.evidence import DeployEvidence, Role, Session, StepEvidence, TrafficShare
 from runbook_lib.evidence.logs import SEVERITIES, LogFinding, LogsEvidence
 from runbook_lib.evidence.suites import SuiteResult
+from runbook_lib.redact import MASK, secrets_of
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import suite_tables, text, thinning
 from runbook_lib.report.record import RunRecord
@@ -30,13 +31,34 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
 
 
 def criteria(results: Iterable[CriterionResult]) -> pd.DataFrame:
-    """Return one row per criterion, in the judge's words."""
-    columns = ("Outcome", "Criterion", "Observed", "Bound", "Baseline", "Samples", "Reason")
+    """Return one row per criterion, in the judge's words, with the cell that shows its evidence."""
+    columns = (
+        "Outcome", "Criterion", "Observed", "Bound", "Baseline", "Samples", "Interval", "Reason", "Cell",
+    )  # fmt: skip
     return table_of(columns, (
         (text.outcome_word(c.outcome), c.title, text.quantity(c.observed, c.unit),
-         text.bounded(c.bound, c.unit), text.quantity(c.baseline, c.unit), c.samples, c.reason)
+         text.bounded(c.bound, c.unit), text.quantity(c.baseline, c.unit), c.samples,
+         text.effect(c) if c.interval else "", c.reason, c.cell)
         for c in results
     ))  # fmt: skip
+
+
+def groups(found: Mapping[str, Sequence[CriterionResult]]) -> pd.DataFrame:
+    """Return one row per group: how many of its criteria passed, and which did not."""
+    return table_of(("Group", "Passed", "Did not pass"), (
+        (name, f"{sum(c.outcome is Outcome.PASS for c in members)} of {len(members)}",
+         "; ".join(f"{c.outcome.name} {c.title}" for c in members if c.outcome is not Outcome.PASS))
+        for name, members in found.items()
+    ))  # fmt: skip
+
+
+def parameters(record: RunRecord) -> pd.DataFrame:
+    """Return one row per parameter of the run, secrets masked by their names and by their shapes."""
+    secrets = secrets_of(record.parameters)
+    return pairs({
+        text.clean(name): MASK if secrets_of({name: MASK}) else text.clean(value, secrets)
+        for name, value in record.parameters.items()
+    }, ("Name", "Value"))  # fmt: skip
 
 
 def suite_outcome(record: RunRecord, suite_id: str) -> Outcome:
@@ -276,19 +298,30 @@ def pairs(values: Mapping[str, str], names: tuple[str, str]) -> pd.DataFrame:
     return table_of(names, values.items())
 
 
-def to_html(table: pd.DataFrame) -> str:
+def to_html(table: pd.DataFrame, links: Mapping[str, str] | None = None, most: int = 200) -> str:
     """Return `table` as escaped HTML that keeps its look where only inline styles survive.
 
     JupyterLab drops `<style>` and scripts from outputs that it does not trust; colours are inherited, so
     that it reads in light and dark themes.
+
+    Args:
+        table: Of words.
+        links: Where a cell with just these words leads.
+        most: Rows that are shown; of more it says how many there are.
     """
     head = "".join(f'<th scope="col" style="{_HEAD}">{escape(str(name))}</th>' for name in table.columns)
     rows = (
-        "".join(f'<td style="{_CELL}">{escape(str(cell))}</td>' for cell in row)
-        for row in table.itertuples(index=False, name=None)
+        "".join(f'<td style="{_CELL}">{_linked(str(cell), links or {})}</td>' for cell in row)
+        for row in table.head(most).itertuples(index=False, name=None)
     )
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    more = f"<p>The first {most} of {len(table):,}.</p>" if len(table) > most else ""
+    return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}'
+
+
+def _linked(words: str, links: Mapping[str, str]) -> str:
+    shown = escape(words)
+    return f'<a href="{escape(links[words])}">{shown}</a>' if words in links else shown
 
 
 def _known(value: object) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from playwright.sync_api import Browser
+from report_links import files_linked, followed, pictures_on_github
 from whole_run import ROOT, Ended, Shell
 
 pytestmark = pytest.mark.e2e
@@ -123,3 +125,32 @@ def test_another_plan_judges_the_archived_evidence_and_leaves_the_runs_own_verdi
     assert "Faster than light" in ended.out
     assert (copy / "verdict.json").read_bytes() == (run / "verdict.json").read_bytes()
     assert json.loads((copy / "verdict-by-strict.json").read_text())["deciding"] == "fast"
+
+
+def test_every_link_of_the_report_leads_to_what_is_there(run: Path, chromium: Browser) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((run / "report.html").as_uri())
+    page.wait_for_selector("html[data-charts]", state="attached")
+    links = followed(page)
+    assert [link for link, seen in links.items() if not seen] == []
+    assert all((run / file).is_file() for file in files_linked(page))
+    criteria = json.loads((run / "verdict.json").read_text())["criteria"]
+    cells = {f"#cell-{criterion['cell'].replace('#', '-')}" for criterion in criteria}
+    assert {cell for cell in cells if cell in links} == cells
+    assert len(cells) >= 7
+    page.close()
+
+
+def test_every_figure_of_the_archived_notebooks_is_a_picture_without_scripts(
+    run: Path, chromium: Browser
+) -> None:
+    page = chromium.new_page()
+    shown = 0
+    for file in sorted((run / "notebooks").glob("*.ipynb")):
+        figures = file.read_text("utf-8").count('"application/vnd.plotly.v1+json": {')
+        widths = pictures_on_github(page, file)
+        assert len(widths) == figures, file.name
+        assert all(width > 600 for width in widths), file.name
+        shown += figures
+    assert shown >= 12
+    page.close()

@@ -88,3 +88,11 @@ def test_the_source_carries_no_outputs_and_every_cell_has_a_name_for_links(name:
         assert cell.outputs == []
         assert cell.execution_count is None
     assert all(len(cell.id) > 2 and not cell.id.isdigit() for cell in notebook(name).cells)
+
+
+def test_notebook_05_has_the_ten_parts_of_the_report_in_their_order() -> None:
+    calls = [cell.source for cell in code("05_report") if cell.source.startswith("run.")]
+    assert [call.removeprefix("run.").partition("(")[0] for call in calls] == [
+        "judge", "card", "groups", "criteria", *["chart"] * 4, "trails", "novelty", "suites", "rollback",
+        "regressions", "facts", "not_seen", "write_report", "decide",
+    ]  # fmt: skip

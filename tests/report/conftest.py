@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import watch
 from playwright.sync_api import Browser, Page
 
 from runbook_lib.report import html
@@ -30,7 +31,7 @@ def show(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 
     def open_report(record: RunRecord, *, change: Callable[[str], str] = str, scripts: bool = True) -> Page:
         page: Any = chromium.new_page(viewport={"width": 1280, "height": 800}, java_script_enabled=scripts)
-        page.requests = []
+        page.requests, page.seen = [], watch(page)
         page.on("request", lambda request: page.requests.append(request.url))
         file = Path(folder, f"{len(list(folder.iterdir()))}.html")
         file.write_text(change(html.render(record)), encoding="utf-8")

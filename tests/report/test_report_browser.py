@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 import pytest
 import report_records as records
+from hostile import HOSTILE, acted, watch
+from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
 from runbook_lib.notebook import Shown
-from runbook_lib.report import log_tables
+from runbook_lib.report import log_tables, markdown, text
 
 Show = Callable[..., Page]
 pytestmark = pytest.mark.browser
@@ -26,14 +28,16 @@ def _without_policy(page: str) -> str:
     return page
 
 
+def one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
 def _assert_inert(page: Page) -> None:
     # `goto` waited for the load event, which comes after the onerror of every planted image.
-    assert page.evaluate("window.pwned") is None
+    assert acted(page, page.seen) == []  # type: ignore[attr-defined]
     assert [url for url in page.requests if not url.startswith("blob:")] == [page.url]  # type: ignore[attr-defined]
-    assert (
-        page.locator("img:not(.still), base, iframe, object, embed, form, meta[http-equiv=refresh]").count()
-        == 0
-    )
+    planted = "img:not(.still), base, iframe, object, embed, form, meta[http-equiv=refresh]"
+    assert page.locator(planted).count() == 0
     addresses = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
     assert [a for a in addresses if re.match(r"(?i)\s*([a-z]+:|//)", a or "")] == []
 
@@ -60,6 +64,34 @@ def test_hostile_text_is_inert(hostile: Page) -> None:
     assert hostile.locator(".js-plotly-plot").count() == 7
     _assert_inert(hostile)
     assert "{{ 7*7 }}" in hostile.inner_text("#verdict")
+
+
+WAYS = {"logs": "#logs", "agent replies": "#sessions", "test names": "#tests", "plan fields": "#impact",
+        "the image's name": ".card"}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_hostile_string_is_shown_as_the_text_that_it_is(hostile: Page, way: str) -> None:
+    shown = one_line(hostile.locator(WAYS[way]).text_content() or "")
+    assert len(HOSTILE) >= 40
+    assert [line for line in HOSTILE if one_line(text.clean(line)) not in shown] == []
+
+
+def test_hostile_text_is_inert_and_whole_in_the_markdown_too(chromium: Browser) -> None:
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    rendered = parser.render(markdown.render(records.hostile()))
+    page: Any = chromium.new_page()
+    seen = watch(page)
+    page.goto("about:blank")
+    page.set_content(rendered)
+    page.wait_for_load_state("networkidle")
+    assert acted(page, seen) == []
+    assert page.locator("a, img, svg, form, iframe, style, script, input, pre").count() == 0
+    shown = one_line(page.inner_text("body"))
+    assert [line for line in HOSTILE if shown.count(one_line(text.clean(line))) < 4] == []
+    page.set_content(HOSTILE[0] + HOSTILE[10])  # what acts is seen
+    page.wait_for_function("window.pwned")
+    page.close()
 
 
 def test_hostile_text_is_inert_even_without_the_policy(show: Show) -> None:
@@ -117,7 +149,7 @@ def test_hostile_log_lines_are_shown_as_the_text_that_they_are(hostile: Page) ->
 def test_hostile_log_lines_are_text_in_a_notebooks_cell_too(chromium: Browser) -> None:
     logs = records.hostile().run_logs
     tables = (log_tables.novelty(logs), log_tables.log_lines(records.hostile().entries))
-    shown = Shown(sentence=records.HOSTILE[0], parts=tables)
+    shown = Shown(sentence=HOSTILE[0], parts=tables)
     page: Any = chromium.new_page()
     page.requests = []
     page.on("request", lambda request: page.requests.append(request.url))

@@ -138,3 +138,46 @@ def test_what_failed_on_which_revision_stands_before_and_after() -> None:
     words = _words(html.render(records.failing()), "#regressions")
     assert "Agent Registry Test test_agent-registry_2 passed failed new failure" in words
     assert "No test of a suite failed." in _words(html.render(records.good()), "#regressions")
+
+
+def test_the_ten_parts_stand_in_the_order_in_which_a_reviewer_asks() -> None:
+    page = html.render(records.failing())
+    parts = {
+        'id="verdict"': "✗ ROLLBACK confidence MEDIUM",  # 1 banner, with the next command
+        'class="card"': f"Candidate {records.CANDIDATE}",  # 2 candidate, baseline, traffic
+        'id="groups"': "deployment 4 of 4 passed",  # 3 groups
+        'id="criteria"': "Outcome Criterion and reason Observed Bound Baseline Samples Evidence",  # 4
+        'id="measurements"': "Events of one answer",  # 5 waterfall, trends with the baseline
+        'id="logs"': "What is new",  # 6 novelty
+        'id="tests"': "Golden Path Test",  # 7
+        'id="rollback"': "Verified: traffic was returned",  # 8
+        'id="regressions"': "User isolation violations",  # 9 before and after
+        'id="record"': "manifest.json holds the SHA-256 of every file",  # 10 parameters, versions, manifest
+    }
+    places = [page.index(f" {mark}") for mark in parts]
+    assert places == sorted(places)
+    for mark, words in parts.items():
+        name = mark.split('"')[1]
+        assert words in _words(page, f"#{name}" if mark.startswith("id") else f".{name}"), mark
+    assert "Next runbook status outputs/" in _words(page, "#verdict")
+    for words in ("Parameters Name Value", "Versions Package Version", "runbook verify outputs/"):
+        assert words in _words(page, "#record")
+
+
+def test_what_is_long_keeps_both_ends_and_names_the_file_that_has_all() -> None:
+    base = records.good()
+    suite = records.suite("golden-path", ("passed",) * 1234, output=f"first line\n{'x' * 10**6}\nlast line")
+    kinds = [records.log_template(template=f"no context {number}") for number in range(200)]
+    record = replace(
+        base,
+        suites=records.SuitesEvidence(window=records.window(), suites=(suite,)),
+        run_logs=records.run_logs(*kinds),
+    )
+    page = html.render(record)
+    tests = _words(page, "#tests")
+    assert "first line" in tests
+    assert "last line" in tests
+    assert "characters left out" in tests
+    assert "The first 200 of 1,234; all are in evidence/suites.json ." in tests
+    assert "The first 50 of 200; all are in evidence/run_logs.json ." in _words(page, "#logs")
+    assert len(page) < 3_500_000

@@ -131,6 +131,8 @@ def test_foreign_text_becomes_no_tag_link_image_heading_or_table() -> None:
         ("a|b `c` [d](e)", r"a\|b \`c\` \[d\](e)"),
         ("http://evil.test www.evil.test", r"http:\//evil.test www\.evil.test"),
         ("\x1b[31mred\x1b[0m", "red"),
+        ("$500K+ ARR", "$500K+ ARR"),
+        ("$$x$$ and $y$", r"\$\$x\$\$ and \$y\$"),
     ],
 )
 def test_escape_touches_only_what_markdown_acts_on(words: str, escaped: str) -> None:

@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from papermill.iorw import papermill_io
 
 from runbook_lib.errors import CannotRecord
+from runbook_lib.notebook.shown import Drawn
 from runbook_lib.notebook_archive import SCHEME, ArchiveHandler, Pictures, add_pictures, archive_with
 from runbook_lib.report.figures import all_charts
 
@@ -26,9 +27,9 @@ def notebook(*outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def figures() -> list[nbformat.NotebookNode]:
-    drawn = [chart.figure for chart in all_charts(records.failing()) if chart.figure]
-    kind = "application/vnd.plotly.v1+json"
-    return [new_output("display_data", {kind: json.loads(figure.to_json())}) for figure in drawn]
+    """Return an output for each figure, as a cell leaves it."""
+    drawn = [Drawn(chart)._repr_mimebundle_() for chart in all_charts(records.failing()) if chart.figure]
+    return [new_output("display_data", json.loads(json.dumps(data, default=list))) for data in drawn]
 
 
 def test_every_figure_gets_a_picture_that_needs_no_script(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 import report_records as records
+from hostile import HOSTILE
 
 from runbook_lib.evidence import EventSeen
 from runbook_lib.report import tables, text
@@ -14,7 +15,15 @@ from runbook_lib.report import tables, text
 
 def test_criteria_are_words_with_units() -> None:
     table = tables.criteria(records.failing().criteria())
-    assert list(table.columns)[2:] == ["Observed", "Bound", "Baseline", "Samples", "Reason"]
+    assert list(table.columns)[2:] == [
+        "Observed",
+        "Bound",
+        "Baseline",
+        "Samples",
+        "Interval",
+        "Reason",
+        "Cell",
+    ]
     row = table[table["Criterion"].str.startswith("User Isolation")].iloc[0]
     assert list(row)[:1] + list(row)[2:6] == ["✗ FAIL", "2 sessions", "≤ 0 sessions", "3 sessions", "24"]
 
@@ -103,7 +112,7 @@ def test_severities_are_in_order_of_gravity() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("hostile", records.HOSTILE)
+@pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_table_as_html_is_escaped_and_styled_inline(hostile: str) -> None:
     shown = tables.to_html(pd.DataFrame({hostile: [hostile]}))
     assert shown.count("<") == len(["table", "thead", "tr", "th", "tbody", "tr", "td"]) * 2

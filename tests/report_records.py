@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+from hostile import HOSTILE
 
 from runbook_lib.catalogue import describe
 from runbook_lib.evidence import (
     DeployEvidence,
     EventSeen,
     HealthPoll,
+    Leak,
     Measurement,
     MetricsEvidence,
     ProbesEvidence,
@@ -330,21 +332,6 @@ def empty() -> RunRecord:
     return RunRecord(plan=plan(), run_id=RUN_ID, errors=(error,))
 
 
-HOSTILE = (
-    "</script><script>window.pwned=1</script>",
-    "<img src=x onerror=window.pwned=2>",
-    "<a href=\"https://evil.test/\" onclick='window.pwned=3'>x</a>",
-    "[click](javascript:window.pwned=4) ![i](https://evil.test/p.png) https://evil.test/auto",
-    "{{ 7*7 }}{% include '/etc/passwd' %}${window.pwned=5}",
-    "\x1b[31mred\x1b[0m \x1b]8;;https://evil.test\x07link\x1b]8;;\x07 \u202egnp",
-    "| a | b |\n# heading\n- [x] done `code` <svg/onload=window.pwned=6>",
-    "--><style>body{display:none}</style><base href=//evil.test>",
-    "<meta http-equiv=refresh content=0;url=//evil.test>",
-    "\ufffd\ufffd broken text",
-)
-"""What a log line, a reply or a test name might hold to act on a reader."""
-
-
 MEGABYTE = "<b>" + "x" * 2**20
 
 
@@ -361,25 +348,29 @@ def hostile() -> RunRecord:
     regression = RegressionResult(id="isolation", title=bad, criterion="user-isolation", before=Outcome.FAIL,
                                   after=Outcome.FAIL, reading=bad)  # fmt: skip
     events = tuple(EventSeen(type=line, at_s=place / 10) for place, line in enumerate(HOSTILE, 1))
+    leaks = tuple(Leak(role="candidate", probe=bad, session=number, receiver=bad, sender=bad, what=line)
+                  for number, line in enumerate(HOSTILE))  # fmt: skip
     series = series_table().assign(unit=bad, metric=f"memory {bad}")
     return replace(
         base,
         run_id=bad,
-        plan=plan(issue={"title": bad, "business_impact": bad, "fixes": [bad],
-                         "next_steps": {"rollback": [bad]}}),
+        plan=plan(issue={"title": bad, "business_impact": bad, "fixes": list(HOSTILE),
+                         "next_steps": {"rollback": list(HOSTILE)}}),
         deploy=base.deploy.model_copy(update={"candidate": image, "output": bad, "how": bad}),
         logs=base.logs.model_copy(update={
             "findings": (LogFinding(time=START, severity=bad, role="candidate", message=bad),),
             "counts": {"candidate": {bad: 3}}, "notes": (bad,)}),
         run_logs=run_logs(log_template(template=bad, example=bad, stack=bad), notes=HOSTILE),
         entries=log_entries(*HOSTILE, MEGABYTE).assign(log=bad),
-        probes=ProbesEvidence(window=window(), notes=HOSTILE, example=session(events=events),
+        probes=ProbesEvidence(window=window(), notes=HOSTILE, example=session(events=events), leaks=leaks,
                               bad_sessions=(session(detail=bad, violations=HOSTILE, user=bad),)),
         suites=SuitesEvidence(window=window(), suites=(suite(
             "golden-path", output=bad, title=bad, argv=HOSTILE,
             tests=(TestResult(
                 name=bad, status="failed", duration_s=None, detail=bad, output=bad, baseline=bad,
-                finding="not compared", trouble=Trouble(folder=bad, log=HOSTILE, traces=HOSTILE)),)),)),
+                finding="not compared", trouble=Trouble(folder=bad, log=HOSTILE, traces=HOSTILE)),
+                *(TestResult(name=line, status="failed", duration_s=None, detail=line) for line in HOSTILE),
+            )),)),
         verdict=base.verdict and base.verdict.model_copy(update={
             "summary": bad, "next_command": bad, "criteria": criteria, "not_seen": HOSTILE,
             "regressions": (regression,), "versions": {bad: bad}}),
