@@ -66,5 +66,6 @@ class LiveLogs:
 
     def _shown(self) -> Shown:
         entries = pd.concat(self._lines).tail(_SHOWN) if self._lines else None
-        sentence = f"{self._count:,} entries came while this was open; the newest stand below.{self._asides}"
+        newest = "; the newest stand below" if self._lines else ""
+        sentence = f"{self._count:,} entries came while this was open{newest}.{self._asides}"
         return Shown(sentence=sentence, parts=(log_tables.log_lines(entries),))

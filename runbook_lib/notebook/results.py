@@ -87,7 +87,11 @@ def clauses(run: Run) -> Shown:
 def leaks(run: Run) -> Shown:
     """Show whose words came in whose stream, in the probes and under load."""
     table = probe_tables.leaks(run.record())
-    return Shown(sentence=f"{len(table)} times something of another user's was received", parts=(table,))
+    mine, old = ((table["Role"] == role).sum() for role in ("candidate", "baseline"))
+    sentence = (
+        f"Something of another user's was received {mine} times on the candidate, {old} times on the baseline"
+    )
+    return Shown(sentence=sentence, parts=(table,))
 
 
 def event_pace(run: Run) -> Shown:

@@ -95,10 +95,20 @@ def measure_judge_and_roll_back(page: LabPage) -> None:
     expect(page.output(2)).to_contain_text("(confidence ")
     expect(page.front.get_by_role("button", name="Reject")).to_be_visible()
     sort_and_filter(page)
+    promote_to_the_first_step(page)
     page.follow("6 Rollback")
     page.run_all()
     answer(page, "only a rehearsal", "Roll back")
     expect(page.front).to_contain_text("verified by probing the service")
+
+
+def promote_to_the_first_step(page: LabPage) -> None:
+    handle = page.front.locator(".noUi-handle")
+    for key in ("Home", "ArrowRight", "ArrowRight"):  # as it is, roll back, the plan's first step
+        handle.press(key)
+    expect(page.front.locator("table", has_text="Traffic then")).to_contain_text("10 %")
+    answer(page, "a tenth first", "Promote to 10 %")
+    expect(page.front).to_contain_text("10 % of the traffic")
 
 
 def sort_and_filter(page: LabPage) -> None:
@@ -152,6 +162,9 @@ def test_a_person_steps_through_decides_cancels_reloads_rolls_back_and_rejects(
     (approved,) = (entry for entry in events(run, "deploy") if entry.event == "approved")
     (back,) = (entry for entry in events(run, "rollback") if entry.event == "approved")
     assert (approved.who, approved.detail, back.detail) == ("ada", "looks fine", "only a rehearsal")
+    assert [entry.event for entry in events(run, "promote")] == [
+        "approved", "step started", "act intended", "act done", "step done",
+    ]  # fmt: skip
     rejected = newest_run(project)
     assert [entry.event for entry in events(rejected, "deploy")] == ["rejected"]
     service = open_run(run.path).ports.cloud_run.service()

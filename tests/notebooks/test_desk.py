@@ -16,6 +16,7 @@ from cockpit_project import events
 
 from runbook_lib.plan import Endpoints
 from runbook_lib.plan.file import dump_plan
+from runbook_lib.plan.reference import render
 from runbook_lib.run import Run
 from runbook_lib.run_folder import LedgerEntry
 
@@ -114,6 +115,11 @@ def test_the_gates_ask_and_change_nothing_by_being_shown(kernel: AskingKernel, r
     assert kernel.run("run.roll_back()") == "ok"
     kernel.wait_for("Roll back? Nobody had decided")
     assert run.ports.cloud_run.service().traffic == before
+
+
+def test_help_lists_every_field_of_a_plan(kernel: AskingKernel) -> None:
+    assert kernel.run("run.help()") == "ok"
+    assert kernel.wait_for("`rate_per_s`", "text/markdown") == render()
 
 
 def test_an_error_in_a_cell_is_one_box_with_the_traceback_folded(kernel: AskingKernel) -> None:
