@@ -180,7 +180,7 @@ def problem(session: Session, others: Iterable[Session] = ()) -> str:
     foreign = [f"saw the mark {mark} of another user" for mark in session.foreign_marks]
     foreign += [f"saw an event that bears the id {each} of another" for each in session.foreign_ids]
     said = [part for part in (session.detail, *session.violations, *foreign, *sorted(sharing)) if part]
-    return "; ".join(said) or f"nothing in this session itself; it was {session.status.replace('_', ' ')}"
+    return "; ".join(said) or "none of its own"
 
 
 def measurements(step: StepEvidence | None) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def test_sessions_of_two_users_with_one_session_id_say_so() -> None:
     assert tables.problem(pair[0], (*pair, same_user)) == (
         "shares the session id s-7 with probe-2@example.test"
     )
-    alone = "nothing in this session itself; it was answered"
+    alone = "none of its own"
     assert tables.problem(pair[0], (pair[0], same_user)) == alone
     other_role = records.session(2, "baseline", session_id="s-7")
     assert tables.problem(pair[0], (other_role,)) == alone
