@@ -38,4 +38,10 @@ async function checkedChat(context, events) {
   events.emit("counter", "chats", 1);
 }
 
-module.exports = { checkedChat };
+/** Go on chatting on the same connection. */
+async function chatsForAWhile(context, events) {
+  const end = Date.now() + 1000 * context.vars.seconds;
+  while (Date.now() < end) await checkedChat(context, events);
+}
+
+module.exports = { checkedChat, chatsForAWhile };
