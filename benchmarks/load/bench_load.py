@@ -1,8 +1,12 @@
 """Measure our load engine against Locust and Artillery: the same session, the same server, one core each.
 
 Needs gcc, OpenSSL's headers, `taskset`, Node.js and npm; the peers are installed here into `.tools`. Prints a
-line for each comparison and keeps the ratios in benchmarks/results.json. A round of one comparison takes about
+line for each comparison and keeps the ratios in benchmarks/results.json. A round of a comparison takes about
 three times `--seconds`; `--only` measures one of them.
+
+Everybody makes as much as he can on the second core. A rate is what was made by the processor time that the
+client took for it, in user and kernel, start-up left out: on a core of its own that is its sessions a second, and
+where others work on the core too, they spoil it for all three alike.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ def compare(name: str, rounds: int, seconds: int) -> list[Result]:
     rates: dict[str, list[float]] = {"ours": [], **{peer: [] for peer in PEERS}}
     with server(tls="TLS" in name) as url:
         for _ in range(rounds):
-            rates["ours"].append(ours(what, url, "fast", PER_S[name] * seconds)["rate"])
+            rates["ours"].append(1e6 / ours(what, url, "fast", PER_S[name] * seconds)["cpu_us"])
             for peer, (measure, _) in PEERS.items():
                 rates[peer].append(measure(url, session, seconds))
     print(name, {who: [round(each) for each in found] for who, found in rates.items()}, flush=True)

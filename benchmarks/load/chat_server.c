@@ -2,8 +2,8 @@
  *
  * It speaks the runbook's default protocol: handshake with the subprotocol jwt-auth (if it is offered), one chat message
  * in, five events out, each sent by itself. `chat_server PORT [CERT KEY]` listens on 127.0.0.1 (with a
- * certificate: by TLS); `STALL_MS` and `STALL_EVERY_MS` in the environment let all of it stand still now and then, and
- * each stall's true beginning and end (monotonic, seconds) goes to standard output.
+ * certificate: by TLS); `STALL_MS` and `STALL_EVERY_MS` in the environment let all of it stand still now and then.
+ * With `TRUTH` set, it writes to standard output when it had sent each whole answer (monotonic, seconds) and to what.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,6 +38,8 @@ struct peer {
 static const char *KINDS[EVENTS] = {"agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed"};
 static SSL_CTX *context;
 static unsigned peers_so_far;
+static int tells_truth;
+static volatile sig_atomic_t ended;
 
 static double now(void) {
     struct timespec t;
@@ -133,6 +135,7 @@ static int answer(struct peer *p, char *payload, int length) {
                          KINDS[i], data, p->number, turn, i + 1, p->number, turn, p->number, p->number, p->number, i + 1);
         if (put_frame(p, 1, event, n)) return -1;
     }
+    if (tells_truth) printf("answered %.6f %s\n", now(), content);
     return 0;
 }
 
@@ -238,11 +241,13 @@ static void welcome(int listener, int epoll) {
 }
 
 static void stall(double ms) {
-    double began = now();
     struct timespec rest = {(time_t)(ms / 1000), (long)(ms * 1e6) % 1000000000L};
     nanosleep(&rest, NULL);
-    printf("stall %.6f %.6f\n", began, now());
-    fflush(stdout);
+}
+
+static void on_term(int signal_number) {
+    (void)signal_number;
+    ended = 1;
 }
 
 static double setting(const char *name) {
@@ -267,6 +272,8 @@ int main(int count, char **arguments) {
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_term);
+    tells_truth = getenv("TRUTH") != NULL;
     if (count == 4) prepare_tls(arguments[2], arguments[3]);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1, epoll = epoll_create1(0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -282,7 +289,7 @@ int main(int count, char **arguments) {
     struct epoll_event first = {.events = EPOLLIN, .data.ptr = NULL}, events[512];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &first);
     double stall_ms = setting("STALL_MS"), every_s = setting("STALL_EVERY_MS") / 1000, next = now() + every_s;
-    for (;;) {
+    while (!ended) {
         int ready = epoll_wait(epoll, events, 512, stall_ms ? 5 : -1);
         for (int i = 0; i < ready; i++) {
             struct peer *p = events[i].data.ptr;
@@ -294,4 +301,6 @@ int main(int count, char **arguments) {
             next += every_s;
         }
     }
+    fflush(stdout);
+    return 0;
 }

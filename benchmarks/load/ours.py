@@ -18,6 +18,7 @@ import psutil
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.agent.engine import Engine
 from runbook_lib.agent.fast import FastEngine
+from runbook_lib.agent.load.garbage import collecting_rarely
 from runbook_lib.agent.load.shard import make_sessions
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.arrivals import arrivals
@@ -74,7 +75,8 @@ async def chats(url: str, engine: str, count: int) -> dict[str, Any]:
             answer = await chat.chat(f"candidate-load-u{number}t{turn}", "triage")
             assert (answer.status, answer.violations) == ("answered", ()), answer
 
-    await asyncio.gather(*(go_on(chat, number) for number, chat in enumerate(open_)))
+    with collecting_rarely():
+        await asyncio.gather(*(go_on(chat, number) for number, chat in enumerate(open_)))
     took_s, used_s = time.perf_counter() - began, time.process_time() - used
     await asyncio.gather(*(chat.close() for chat in open_))
     return {"rate": count / took_s, "cpu_us": 1e6 * used_s / count}

@@ -47,6 +47,7 @@ def server(
             yield f"{'https' if tls else 'http'}://127.0.0.1:{_port(told)}"
         finally:
             running.terminate()
+            running.wait()
 
 
 def _port(told: Path) -> int:

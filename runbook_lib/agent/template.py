@@ -28,5 +28,8 @@ def prepared(template: str) -> Callable[[Mapping[str, str]], str]:
     parts = _PLACEHOLDER.split(template)
     if len(parts) == 1:
         return lambda _: template
+    if len(parts) == 3:
+        before, only, behind = parts
+        return lambda values: before + values.get(only, f"{{{only}}}") + behind
     named = [(name, f"{{{name}}}", after) for name, after in zip(parts[1::2], parts[2::2], strict=True)]
     return lambda values: parts[0] + "".join(values.get(name, same) + after for name, same, after in named)

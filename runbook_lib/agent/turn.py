@@ -162,7 +162,8 @@ def word(value: object, clean: Clean) -> str:
 
     Cut only once it is clean: half a secret is not recognised as one.
     """
-    return clean(str(value).encode(errors="replace").decode())[:LONGEST_WORD]
+    text = str(value)
+    return clean(text if text.isascii() else text.encode(errors="replace").decode())[:LONGEST_WORD]
 
 
 def _absent(body: Body, path: str) -> bool:
