@@ -27,7 +27,7 @@ from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 
 COMMAND = "python benchmarks/load/bench_cluster.py"
-SESSIONS, RATE_PER_S, USERS = 10_000, 400, 500
+SESSIONS, RATE_PER_S, USERS = 10_000, 400, 100
 """On each of two revisions; the test users take turns."""
 
 

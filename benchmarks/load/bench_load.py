@@ -5,8 +5,8 @@ line for each comparison and keeps the ratios in benchmarks/results.json. A roun
 three times `--seconds`; `--only` measures one of them.
 
 Everybody makes as much as he can on the second core. A rate is what was made by the processor time that the
-client took for it, in user and kernel, start-up left out: on a core of its own that is its sessions a second, and
-where others work on the core too, they spoil it for all three alike.
+client took for it, in user and kernel, start-up left out: on a core of its own that is its sessions a second,
+and where others work on the core too, they spoil it for all three alike.
 """
 
 from __future__ import annotations
