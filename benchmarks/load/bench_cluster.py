@@ -26,7 +26,7 @@ from runbook_lib.plan import Probes, Protocol
 from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 
-COMMAND = "python benchmarks/load/bench_cluster.py"
+COMMAND = ".venv/bin/python benchmarks/load/bench_cluster.py"
 SESSIONS, RATE_PER_S, USERS = 10_000, 400, 100
 """On each of two revisions; the test users take turns."""
 
@@ -96,7 +96,7 @@ def main() -> None:
     record([
         Result(
             name=name, ratio=told / (2 * SESSIONS),
-            goal=1.0, higher_is_better=True, peer="one process", peer_version="", runs=1, command=COMMAND,
+            goal=1.0, higher_is_better=True, peer="one process", peer_version="–", runs=1, command=COMMAND,
             ours=f"{seen['a worker killed']['sessions']:,}", theirs=f"{seen['one process']['sessions']:,}",
         )
     ])  # fmt: skip

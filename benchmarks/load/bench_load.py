@@ -26,7 +26,7 @@ from results import Result, record
 from server import CERTIFICATE, build, server
 
 HERE = Path(__file__).parent
-COMMAND = "python benchmarks/load/bench_load.py"
+COMMAND = ".venv/bin/python benchmarks/load/bench_load.py"
 PEERS = {"Locust": (locust, LOCUST_VERSION), "Artillery": (artillery, ARTILLERY_VERSION)}
 GOALS = {
     "sessions": {"Locust": 5.0, "Artillery": 3.0},
@@ -83,12 +83,12 @@ def own_costs(rounds: int, capacity_per_s: float) -> list[Result]:
     return [
         Result(
             name="load, idle connections per GB", ratio=idle["fast"] / IDLE_PER_GB, goal=1.0,
-            higher_is_better=True, peer="the goal", peer_version="", runs=1, command=command,
+            higher_is_better=True, peer="the goal", peer_version="–", runs=1, command=command,
             ours=f"{idle['fast']:,.0f} (websockets {idle['websockets']:,.0f})", theirs=f"{IDLE_PER_GB:,}",
         ),
         Result(
             name="load, own lag p99 at 30 % of capacity", ratio=lag_s / LAG_S, goal=1.0,
-            higher_is_better=False, peer="the goal", peer_version="", runs=rounds, command=command,
+            higher_is_better=False, peer="the goal", peer_version="–", runs=rounds, command=command,
             ours=f"{1000 * lag_s:.2f} ms at {rate:,.0f} sessions/s", theirs=f"{1000 * LAG_S:.0f} ms",
         ),
     ]  # fmt: skip

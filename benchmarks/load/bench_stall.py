@@ -27,7 +27,7 @@ from runbook_lib.evidence.load_figures import Figures, Tallies
 from runbook_lib.plan.load import Load
 from runbook_lib.ports import LoadJob
 
-COMMAND = "python benchmarks/load/bench_stall.py"
+COMMAND = ".venv/bin/python benchmarks/load/bench_stall.py"
 STALLS = {"STALL_MS": "500", "STALL_EVERY_MS": "5000", "TRUTH": "1"}
 RATE_PER_S, SECONDS, ROUNDS = 300, 30, 3
 TOLERANCE = 0.1
@@ -93,7 +93,7 @@ def main() -> None:
     record([
         Result(
             name=name, ratio=worst.off, goal=TOLERANCE, higher_is_better=False,
-            peer="the server's own record", peer_version="", runs=ROUNDS, command=COMMAND,
+            peer="the server's own record", peer_version="–", runs=ROUNDS, command=COMMAND,
             theirs=f"{1000 * worst.true_s:.0f} ms",
             ours=f"{1000 * worst.reported_s:.0f} ms (Locust: {1000 * closed_s:.0f} ms)",
         )
