@@ -32,6 +32,7 @@ from runbook_lib.evidence.pairs import Pairs
 from runbook_lib.evidence.session_table import session_table
 from runbook_lib.evidence.suites import SuitesEvidence
 from runbook_lib.folder_lock import here, worker_on
+from runbook_lib.gathering import entries_of, record_of
 from runbook_lib.judging import (
     COULD_NOT_LOOK,
     OBSERVED,
@@ -50,7 +51,6 @@ from runbook_lib.plan.file import load_plan
 from runbook_lib.ports import Ports
 from runbook_lib.ports.logs import LogTail
 from runbook_lib.preflight import pass_preflight, passed
-from runbook_lib.record import entries_of, record_of
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
