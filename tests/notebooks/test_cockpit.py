@@ -112,12 +112,13 @@ def promote_to_the_first_step(page: LabPage) -> None:
 
 
 def sort_and_filter(page: LabPage) -> None:
-    table = page.output(2).locator("table")
+    shown = page.output(5)
+    table = shown.locator("table")
     head, names = table.locator("th", has_text="Criterion"), table.locator("tbody tr:visible td:nth-child(2)")
     before = names.all_inner_texts()
     head.click()
     assert names.all_inner_texts() == sorted(before, key=str.lower) != before
-    page.output(2).get_by_role("searchbox").fill("isolation")
+    shown.get_by_role("searchbox").fill("isolation")
     assert len(names.all_inner_texts()) == 1
 
 
