@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,6 +116,8 @@ def sort_and_filter(page: LabPage) -> None:
     shown = page.output(5)
     table = shown.locator("table")
     head, names = table.locator("th", has_text="Criterion"), table.locator("tbody tr:visible td:nth-child(2)")
+    head.scroll_into_view_if_needed()  # what is not in view is not laid out
+    expect(names.first).to_have_text(re.compile(r"\w"), use_inner_text=True)
     before = names.all_inner_texts()
     head.click()
     assert names.all_inner_texts() == sorted(before, key=str.lower) != before
