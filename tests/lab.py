@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -165,7 +166,17 @@ def running_lab(
         yield Lab(url=_address(server, folder), token=token, root=root)
     finally:
         server.terminate()  # ends the kernels too
+        _wait_for_end(server)
+
+
+def _wait_for_end(server: subprocess.Popen[bytes]) -> None:
+    """Wait for its end; one that saves a file while it stops waits for a thread of its own, for ever."""
+    try:
         server.wait(30)
+    except subprocess.TimeoutExpired:
+        assert psutil.Process(server.pid).children() == [], "its kernels have not ended"
+        server.kill()
+        server.wait(10)
 
 
 def _address(server: subprocess.Popen[bytes], folder: Path) -> str:

@@ -163,6 +163,7 @@ def test_a_person_steps_through_decides_cancels_reloads_rolls_back_and_rejects(
         measure_judge_and_roll_back(page)
         reject(page)
         assert page.requests == []
+        page.close()
     (approved,) = (entry for entry in events(run, "deploy") if entry.event == "approved")
     (back,) = (entry for entry in events(run, "rollback") if entry.event == "approved")
     assert (approved.who, approved.detail, back.detail) == ("ada", "looks fine", "only a rehearsal")
