@@ -73,6 +73,7 @@ def reload_and_cancel_in_the_middle(page: LabPage, project: Path) -> None:
     page.run_cell(1)  # the kernel answers while the load runs
     expect(page.output(1).last).to_contain_text("4 Metrics running")
     page.run_cell(2)  # shows the step that runs, and begins no second one
+    expect(page.cell(2).locator(".jp-InputPrompt")).to_have_text("[5]:")  # its old output is gone
     expect(page.output(2)).to_contain_text("of 8000 sessions, ")
     page.save("notebooks/04_metrics.ipynb")
     page.open("notebooks/04_metrics.ipynb")
