@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 from runbook_lib.evidence import Session
 from runbook_lib.evidence.load_figures import LoadProgress
@@ -18,7 +19,20 @@ from runbook_lib.steps.suites import SuiteProgress
 _FORGOTTEN_AFTER_S = 2.0
 
 
-class LiveSuites:
+class _LiveFile:
+    """A file that is there while something happens."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+class LiveSuites(_LiveFile):
     """Takes the progress of suites, several at a time where they are parallel, and tells it as one sentence.
 
     Args:
@@ -27,15 +41,10 @@ class LiveSuites:
     """
 
     def __init__(self, path: Path, show: Callable[[str], None] | None = None) -> None:
-        self._path, self._show = path, show
+        super().__init__(path)
+        self._show = show
         self._running: dict[str, tuple[float, str]] = {}
         self._lock = Lock()
-
-    def __enter__(self) -> LiveSuites:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
 
     def __call__(self, progress: SuiteProgress) -> None:
         """Tell of one suite, beside those that were heard of just before."""
@@ -51,7 +60,7 @@ class LiveSuites:
             self._show(sentence)
 
 
-class LiveProbes:
+class LiveProbes(_LiveFile):
     """Takes the sessions of the probes one by one and tells what came so far as one sentence.
 
     Args:
@@ -59,15 +68,9 @@ class LiveProbes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        super().__init__(path)
         self._sessions: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
-
-    def __enter__(self) -> LiveProbes:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
 
     def __call__(self, session: Session) -> None:
         """Tell of one session, beside those that ended before."""
@@ -80,7 +83,7 @@ class LiveProbes:
         return f"{role}: {count} messages" + (f", {bad} not answered as promised" if bad else " answered")
 
 
-class LiveLoad:
+class LiveLoad(_LiveFile):
     """Takes the progress of a load and tells it as one sentence.
 
     Args:
@@ -89,13 +92,8 @@ class LiveLoad:
     """
 
     def __init__(self, path: Path, show: Callable[[LoadProgress], None] | None = None) -> None:
-        self._path, self._show = path, show
-
-    def __enter__(self) -> LiveLoad:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
+        super().__init__(path)
+        self._show = show
 
     def __call__(self, progress: LoadProgress) -> None:
         """Tell how the load goes, in place of what was told before."""
