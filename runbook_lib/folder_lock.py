@@ -55,7 +55,7 @@ def worker_on(folder: RunFolder) -> Iterator[None]:
         RunRefused: If somebody else runs it, or does a step of it.
     """
     with _lock(folder.path) as ours:
-        if not (ours or _works_for(folder)):
+        if not (ours or works_for_runner(folder)):
             raise RunRefused(_refusal(folder))
         with _lock(folder.path / "evidence") as alone:
             if not alone:
@@ -84,7 +84,7 @@ def _try(handle: int) -> bool:
     return True
 
 
-def _works_for(folder: RunFolder) -> bool:
+def works_for_runner(folder: RunFolder) -> bool:
     """Say whether the run's runner is this process, or the one that has asked for it."""
     runner = _holder(folder, _RUNNERS)
     mine = {"host": here()["host"], "pid": os.environ.get(RUNNER, "")}

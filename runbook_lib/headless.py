@@ -75,8 +75,9 @@ def run_notebooks(run: Run, watch: Watcher, notebooks: Path) -> int:
             more is changed on the cloud, and the lease ends by itself, unless the run is resumed before.
     """
     try:
-        run.take_service()
         with ReadyKernels() as kernels, Pictures() as pictures:
+            kernels.launch()
+            run.take_service()
             work = _Work(run=run, watch=watch, notebooks=notebooks, kernels=kernels, pictures=pictures)
             for name in left_to_do(run.folder):
                 if not _execute(work, name) and _must_stop(run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RunbookError as error:
         show_error(error)
         sys.exit(error.exit_code)
+    finally:
+        gc.freeze()  # a last look for rubbish would take half a second
 
 
 @app.command()

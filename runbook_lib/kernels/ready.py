@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.utils import ensure_event_loop
 
 from runbook_lib.kernels.manager import WarmKernelManager
@@ -45,6 +46,12 @@ class ReadyKernels:
         if kernel:
             ensure_event_loop().run_until_complete(kernel.end())
 
+    def launch(self, kernel_name: str = NATIVE_KERNEL_NAME) -> None:
+        """Return as soon as a first kernel's process is there: it starts while this thread goes on."""
+        with suppress(Exception):  # as in `take`
+            launched = ensure_event_loop().run_until_complete(_launched(kernel_name))
+            self._next = ensure_event_loop().create_task(_answering(launched))
+
     def prepare(self, kernel_name: str) -> None:
         """Begin to start a kernel in the working folder, if none is being started already."""
         if self._next is None:
@@ -59,8 +66,16 @@ class ReadyKernels:
 
 
 async def _started(kernel_name: str) -> ReadyKernel:
+    return await _answering(await _launched(kernel_name))
+
+
+async def _launched(kernel_name: str) -> WarmKernelManager:
     manager = WarmKernelManager(kernel_name=kernel_name)
     await manager.start_kernel(extra_arguments=[_NO_HISTORY])
+    return manager
+
+
+async def _answering(manager: WarmKernelManager) -> ReadyKernel:
     client = manager.client()
     client.start_channels()
     try:

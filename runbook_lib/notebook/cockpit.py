@@ -14,6 +14,7 @@ from typing import Any
 from IPython.display import Markdown, display
 
 from runbook_lib.decisions import decision_on
+from runbook_lib.folder_lock import works_for_runner
 from runbook_lib.notebook import results, summary
 from runbook_lib.notebook.overview import Overview
 from runbook_lib.notebook.progress import step_state
@@ -174,9 +175,11 @@ class Cockpit:
         return self._view(summary.not_seen)
 
     def write_report(self) -> Shown | None:
-        """Write the report's files and show where they are."""
-        written = f"Written to {self._run.folder.run_id}: report.html, report.md, junit.xml, verdict.json"
-        return self._here("report", self._run.write_reports, lambda _: Shown(sentence=written))
+        """Write the report's files and say where they are; a runner writes them after its last notebook."""
+        files = f"{self._run.folder.run_id}: report.html, report.md, junit.xml, verdict.json"
+        if works_for_runner(self._run.folder):
+            return Shown(sentence=f"After the last notebook, the runner writes to {files}")
+        return self._here("report", self._run.write_reports, lambda _: Shown(sentence=f"Written to {files}"))
 
     def traffic(self) -> Shown:
         """Show the service's traffic table as it is now."""
