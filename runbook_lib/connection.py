@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
-from runbook_lib import gcp
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import Clock
 from runbook_lib.commands import LocalCommands
 from runbook_lib.folder_lock import here
+from runbook_lib.gcp import Cloud, connect_analytics
 from runbook_lib.journal import LedgerJournal
 from runbook_lib.leasing import ServiceLease
 from runbook_lib.local_cloud import endpoints_of, environment_of
@@ -30,32 +30,40 @@ class Connection:
     @cached_property
     def ports(self) -> Ports:
         """What steps may reach; every act on the cloud is recorded, and done under the lease."""
-        endpoints = self._endpoints()
-        cloud = gcp.connect(self._plan.target, endpoints)
+        endpoints, cloud = self._endpoints, self._cloud
         environment = {**os.environ, **environment_of(endpoints)}
         act = self._scribe.act
         return Ports(
-            cloud_run=RecordedCloudRun(cloud.run, act, lambda: self.lease.hold()),
+            cloud_run=self._cloud_run,
             logs=cloud.logging,
             monitoring=cloud.monitoring,
             agents=AgentClient(self._plan.probes, f"{OUR_AGENT}{self._folder.run_id}", os.environ),
             commands=RecordedCommands(LocalCommands(environment, self._clock), act),
             clock=self._clock,
             journal=LedgerJournal(self._folder, self._scribe.fact),
-            analytics=gcp.connect_analytics(self._plan.target, endpoints, self._plan.logs.analytics),
+            analytics=connect_analytics(self._plan.target, endpoints, self._plan.logs.analytics),
         )
 
     @property
     def permissions(self) -> Permissions:
         """What the caller may do; asked once or twice in a run, so not kept."""
-        return gcp.connect_permissions(self._plan.target, self._endpoints())
+        return self._cloud.permissions
 
     @cached_property
     def lease(self) -> ServiceLease:
         """The right to change the service, which the service itself keeps."""
         service, run_id = self._plan.target.service, self._folder.run_id
-        return ServiceLease(self.ports.cloud_run, service, run_id, here()["host"], self._clock)
+        return ServiceLease(self._cloud_run, service, run_id, here()["host"], self._clock)
 
+    @cached_property
+    def _cloud_run(self) -> RecordedCloudRun:
+        return RecordedCloudRun(self._cloud.run, self._scribe.act, lambda: self.lease.hold())
+
+    @cached_property
+    def _cloud(self) -> Cloud:
+        return Cloud(self._plan.target, self._endpoints)
+
+    @cached_property
     def _endpoints(self) -> Endpoints | None:
         """Return where this run's cloud is: one for all steps, never a new emulator in the middle."""
         known = self._folder.find_endpoints()

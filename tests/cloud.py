@@ -17,11 +17,11 @@ from google.api_core.exceptions import NotFound
 from google.cloud import run_v2
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
-from runbook_lib import gcp
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import SystemClock
 from runbook_lib.commands import LocalCommands
 from runbook_lib.evidence import DeployEvidence, Measurement, Role, RollbackEvidence, StepEvidence
+from runbook_lib.gcp import Cloud, connect_analytics
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.local_cloud import environment_of
 from runbook_lib.plan import Endpoints, Plan, Target
@@ -100,9 +100,9 @@ class Staging:
         return Target(project=PROJECT, region=REGION, service=self.service, endpoints=self.endpoints)
 
     @property
-    def cloud(self) -> gcp.Cloud:
+    def cloud(self) -> Cloud:
         """The adapters."""
-        return gcp.connect(self.target, self.endpoints)
+        return Cloud(self.target, self.endpoints)
 
     @property
     def client(self) -> run_v2.ServicesClient:
@@ -149,7 +149,7 @@ class Staging:
         clock, cloud = SystemClock(), self.cloud
         return Ports(
             cloud_run=cloud.run, logs=cloud.logging, monitoring=cloud.monitoring, clock=clock,
-            analytics=gcp.connect_analytics(self.target, self.endpoints, plan.logs.analytics),
+            analytics=connect_analytics(self.target, self.endpoints, plan.logs.analytics),
             agents=AgentClient(plan.probes, "runbook/test", {}), commands=LocalCommands(env, clock),
             journal=self.journal,
         )  # fmt: skip

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cloud import emulator_command
 
-from runbook_lib import gcp
 from runbook_lib.errors import CloudUnavailable, NotFound
+from runbook_lib.gcp import Cloud
 from runbook_lib.local_cloud import emulator_command as run_emulator_command
 from runbook_lib.local_cloud import endpoints_of, environment_of
 from runbook_lib.plan import Endpoints, Target
@@ -49,10 +49,10 @@ def test_the_emulator_is_started_once_found_afterwards_and_ended(
         assert (first.run, first.logging, first.monitoring) == (state["grpc"],) * 3
         assert f"http://{first.bigquery}" == state["http"]
         with pytest.raises(NotFound):  # it answers
-            gcp.connect(TARGET, first).run.service()
+            Cloud(TARGET, first).run.service()
         assert run_emulator_command(["down"]) == 0
         with pytest.raises(CloudUnavailable):
-            gcp.connect(TARGET, first).run.service()
+            Cloud(TARGET, first).run.service()
     finally:
         emulator_command("down", tmp_path / "state")
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from cloud import Staging, emulator, staging
 
-from runbook_lib import gcp
 from runbook_lib.errors import CloudError, CloudUnavailable, PermissionsMissing
+from runbook_lib.gcp import Cloud
 from runbook_lib.plan import Plan
 from runbook_lib.plan.file import dump_plan
 from runbook_lib.preflight import Preflight, needs_of, passed, preflight
@@ -65,7 +65,7 @@ def _answer(said: frozenset[str] | CloudError, asked: Iterable[str]) -> frozense
 
 def flown(staging: Staging, plan: Plan) -> Preflight:
     """Ask the emulator."""
-    return preflight(plan, gcp.connect_permissions(staging.target, staging.endpoints))
+    return preflight(plan, Cloud(staging.target, staging.endpoints).permissions)
 
 
 def everything(plan: Plan) -> frozenset[str]:

@@ -21,11 +21,11 @@ from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2
 from google.cloud.logging_v2.services.logging_service_v2.transports import LoggingServiceV2GrpcTransport
 from google.cloud.logging_v2.types import LogEntry
 
-from runbook_lib import gcp
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.clock import SystemClock
 from runbook_lib.commands import LocalCommands
 from runbook_lib.evidence import DeployEvidence
+from runbook_lib.gcp import Cloud
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.ports import Ports
@@ -77,7 +77,7 @@ class Once:
 
 def ports_for(plan: Plan, endpoints: Endpoints) -> Ports:
     """Return the real ports."""
-    cloud, clock = gcp.connect(plan.target, endpoints), SystemClock()
+    cloud, clock = Cloud(plan.target, endpoints), SystemClock()
     return Ports(
         cloud_run=cloud.run, logs=cloud.logging, monitoring=cloud.monitoring, clock=clock,
         agents=AgentClient(plan.probes, "bench", {}), commands=LocalCommands({}, clock), journal=Once(),

@@ -150,13 +150,13 @@ def lint(plan: PlanArgument, parameter: Parameters = None) -> None:
 @app.command(name="preflight")
 def check_permissions(plan: PlanArgument, parameter: Parameters = None) -> None:
     """Say which permissions a plan needs and which are missing; changes nothing. Every run asks first."""
-    from runbook_lib import gcp
+    from runbook_lib.gcp import Cloud
     from runbook_lib.local_cloud import endpoints_of
     from runbook_lib.plan.file import load_plan
     from runbook_lib.preflight import preflight
 
     checked = load_plan(find_file(plan), parameters_of(parameter or ()))
-    found = preflight(checked, gcp.connect_permissions(checked.target, endpoints_of(checked.target)))
+    found = preflight(checked, Cloud(checked.target, endpoints_of(checked.target)).permissions)
     show_preflight(found)
     found.require()
     raise typer.Exit(3 if found.unknown else 0)

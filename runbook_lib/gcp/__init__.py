@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 from runbook_lib.errors import PlanError
 from runbook_lib.plan import Endpoints, Target
 
 if TYPE_CHECKING:
+    from grpc import Channel
+
     from runbook_lib.gcp.cloud_logging import CloudLogging
     from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
     from runbook_lib.gcp.cloud_run import CloudRunService
@@ -16,16 +18,50 @@ if TYPE_CHECKING:
     from runbook_lib.ports import Permissions
     from runbook_lib.ports.logs import LogAnalytics
 
-__all__ = ["Cloud", "connect", "connect_analytics", "connect_permissions"]
+__all__ = ["Cloud", "connect_analytics"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """The three APIs, bound to one service."""
+    """The three APIs, bound to one service: at `endpoints` without TLS, or on Google Cloud for None.
 
-    run: CloudRunService
-    logging: CloudLogging
-    monitoring: CloudMonitoring
+    Each of Google's clients is imported when it is first asked for: that takes as long as all the rest.
+    """
+
+    def __init__(self, target: Target, endpoints: Endpoints | None) -> None:
+        self._target, self._endpoints = target, endpoints
+
+    @cached_property
+    def run(self) -> CloudRunService:
+        """Cloud Run."""
+        from runbook_lib.gcp.cloud_run import CloudRunService
+
+        return CloudRunService(self._target, self._channel("run"))
+
+    @cached_property
+    def logging(self) -> CloudLogging:
+        """Cloud Logging."""
+        from runbook_lib.gcp.cloud_logging import CloudLogging
+
+        return CloudLogging(self._target, self._channel("logging"))
+
+    @cached_property
+    def monitoring(self) -> CloudMonitoring:
+        """Cloud Monitoring."""
+        from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
+
+        return CloudMonitoring(self._target, self._channel("monitoring"))
+
+    @property
+    def permissions(self) -> Permissions:
+        """What the caller may do; stand-ins answer for the project where they answer for Cloud Run."""
+        from runbook_lib.gcp.permissions import GrantedPermissions
+
+        return GrantedPermissions(self._target, self._channel("run"))
+
+    def _channel(self, api: Literal["run", "logging", "monitoring"]) -> Channel | None:
+        from runbook_lib.gcp.channels import channel_to
+
+        return channel_to(getattr(self._endpoints, api)) if self._endpoints else None
 
 
 def connect_analytics(
@@ -46,32 +82,3 @@ def connect_analytics(
         extra = "pip install 'staging-validation-runbook[analytics]'"
         raise PlanError(f"google-cloud-bigquery is missing: {extra}", field="logs.analytics") from error
     return BigQueryLogs(target, settings, endpoints.bigquery if endpoints else None)
-
-
-def connect_permissions(target: Target, endpoints: Endpoints | None) -> Permissions:
-    """Return who tells what the caller may do; stand-ins answer for the project where they answer for Run."""
-    from runbook_lib.gcp.channels import channel_to
-    from runbook_lib.gcp.permissions import GrantedPermissions
-
-    return GrantedPermissions(target, channel_to(endpoints.run) if endpoints else None)
-
-
-def connect(target: Target, endpoints: Endpoints | None) -> Cloud:
-    """Return adapters for `target`: at `endpoints` without TLS, or on Google Cloud for None.
-
-    Google's clients are imported here, by whoever really needs a cloud: that takes as long as all the rest.
-    """
-    from runbook_lib.gcp.channels import channel_to
-    from runbook_lib.gcp.cloud_logging import CloudLogging
-    from runbook_lib.gcp.cloud_monitoring import CloudMonitoring
-    from runbook_lib.gcp.cloud_run import CloudRunService
-
-    if endpoints is None:
-        return Cloud(
-            run=CloudRunService(target), logging=CloudLogging(target), monitoring=CloudMonitoring(target)
-        )
-    return Cloud(
-        run=CloudRunService(target, channel_to(endpoints.run)),
-        logging=CloudLogging(target, channel_to(endpoints.logging)),
-        monitoring=CloudMonitoring(target, channel_to(endpoints.monitoring)),
-    )

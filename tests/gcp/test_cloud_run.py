@@ -15,9 +15,9 @@ from google.api_core.exceptions import Aborted
 from google.cloud import run_v2
 from patience import eventually
 
-from runbook_lib import gcp
 from runbook_lib.errors import CloudError, CloudUnavailable, Conflict, NotFound, RevisionNotReady
 from runbook_lib.evidence import TrafficShare, Window
+from runbook_lib.gcp import Cloud
 from runbook_lib.gcp.channels import act
 from runbook_lib.plan import Endpoints, Target
 from runbook_lib.ports.logs import LogQuery
@@ -33,10 +33,10 @@ def closed_port() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def cloud_at(address: str) -> gcp.Cloud:
+def cloud_at(address: str) -> Cloud:
     """Return adapters for a service behind an address."""
     endpoints = Endpoints(run=address, logging=address, monitoring=address)
-    return gcp.connect(Target(project="p", region="r", service="x", endpoints=endpoints), endpoints)
+    return Cloud(Target(project="p", region="r", service="x", endpoints=endpoints), endpoints)
 
 
 def test_a_created_service_is_described_as_it_is(staging: Staging) -> None:
