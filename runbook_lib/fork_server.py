@@ -5,6 +5,8 @@ thread and opens no connection, since a fork would have their locks without them
 the socket is gone, however it went, what was forked for it is ended.
 """
 
+# ruff: noqa: F401 - what is imported here is for those that are forked
+
 from __future__ import annotations
 
 import gc
@@ -67,12 +69,22 @@ def _import_what_notebooks_need() -> None:
     import runbook_lib.gcp.cloud_logging
     import runbook_lib.gcp.cloud_monitoring
     import runbook_lib.gcp.cloud_run
-    import runbook_lib.notebook  # noqa: F401
+    import runbook_lib.notebook
 
 
 def _import_what_runs_need() -> None:
+    """Import all that some process of a run will: what is here before the fork, many runs have in common."""
+    import plotly.graph_objects
+    import plotly.io
+    import plotly.offline
+    import pyarrow.dataset
+    import pyarrow.parquet
+
+    import runbook_lib.agent.load
     import runbook_lib.cli.app
-    import runbook_lib.headless  # noqa: F401
+    import runbook_lib.gcp.permissions
+    import runbook_lib.headless
+    import runbook_lib.report.html
 
 
 def _next_request(link: socket.socket) -> bytes:

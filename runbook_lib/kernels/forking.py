@@ -39,11 +39,15 @@ class ForkServer:
     Args:
         link: Of a server that runs already; without one, a server is started.
         for_runs: Let it import what whole runs need, too.
+
+    Attributes:
+        shared: Whether it forks for other runs, too.
     """
 
     def __init__(self, link: socket.socket | None = None, *, for_runs: bool = False) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
+        self.shared = link is not None
         if link is None:
             link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:  # a session of its own: Ctrl-C reaches the run, which ends its kernels in order

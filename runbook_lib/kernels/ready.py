@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_core.utils import ensure_event_loop
 
+from runbook_lib.kernels.forking import can_fork, shared_server
 from runbook_lib.kernels.manager import WarmKernelManager
 
 _READY_WITHIN_S = 120
@@ -32,7 +34,9 @@ class ReadyKernel:
 class ReadyKernels:
     """Starts the next kernel while a notebook runs; each kernel is given away once.
 
-    The start goes on whenever this thread's event loop runs, and nbclient runs it while a cell works.
+    The start goes on whenever this thread's event loop runs, and nbclient runs it while a cell works. Among
+    many runs no kernel waits: it would take a sixth of a run's memory, and no time is lost without it, since
+    other runs go on meanwhile.
     """
 
     def __init__(self) -> None:
@@ -54,7 +58,7 @@ class ReadyKernels:
 
     def prepare(self, kernel_name: str) -> None:
         """Begin to start a kernel in the working folder, if none is being started already."""
-        if self._next is None:
+        if self._next is None and not _among_many_runs():
             self._next = ensure_event_loop().create_task(_started(kernel_name))
 
     def take(self) -> ReadyKernel | None:
@@ -63,6 +67,10 @@ class ReadyKernels:
         with suppress(Exception):  # of any kind: the notebook's own kernel will then say what is wrong
             return ensure_event_loop().run_until_complete(preparing) if preparing else None
         return None
+
+
+def _among_many_runs() -> bool:
+    return can_fork(os.environ) and shared_server().shared
 
 
 async def _started(kernel_name: str) -> ReadyKernel:

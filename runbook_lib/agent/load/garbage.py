@@ -13,11 +13,13 @@ _OLDER_EVERY = 20
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
     """Leave what there is alone, and collect every so many objects; what was set comes back at the end."""
-    before = gc.get_threshold()
-    gc.freeze()
+    before, ours = gc.get_threshold(), gc.get_freeze_count() == 0
+    if ours:  # what a forked process has in common with others stays frozen: a look would copy it
+        gc.freeze()
     gc.set_threshold(_EVERY, _OLDER_EVERY, _OLDER_EVERY)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
+        if ours:
+            gc.unfreeze()
