@@ -64,7 +64,7 @@ def _read_nothing() -> None:
 def _import_what_notebooks_need() -> None:
     """Import a kernel, with what it imports while it starts, and the notebooks' helpers."""
     import ipykernel.debugger
-    import ipykernel.kernelapp  # noqa: F401
+    import ipykernel.kernelapp
 
     import runbook_lib.gcp.cloud_logging
     import runbook_lib.gcp.cloud_monitoring
