@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-import ssl
 from collections.abc import Callable
 
 from websockets.uri import WebSocketURI, parse_uri
@@ -15,7 +14,7 @@ from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Call
 from runbook_lib.agent.fast.handshake import beginning
 from runbook_lib.agent.fast.session import FastSession, Route
-from runbook_lib.agent.fast.tls import Encrypted, Place
+from runbook_lib.agent.fast.tls import Encrypted, Place, Ticket
 from runbook_lib.agent.quick import Expectations, QuickConversation
 from runbook_lib.ports import ChatSession
 
@@ -27,7 +26,7 @@ class FastEngine:
         self._expectations: dict[int, Expectations] = {}
         self._routes: dict[str, Route] = {}
         self._addresses: dict[str, list[str]] = {}
-        self._resumable: dict[Place, ssl.SSLSession] = {}
+        self._tickets: dict[Place, Ticket] = {}
         self._turns = itertools.count()
 
     def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
@@ -57,7 +56,7 @@ class FastEngine:
     def _spoken(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Protocol:
         """Return what speaks with the transport: the session itself, or TLS around it."""
         tls = call.target.tls
-        return Encrypted(session, (tls, uri.host, uri.port), self._resumable) if tls else session
+        return Encrypted(session, (tls, uri.host, uri.port), self._tickets) if tls else session
 
     async def _connected(self, protocol: asyncio.Protocol, uri: WebSocketURI) -> asyncio.Transport:
         loop = asyncio.get_running_loop()

@@ -1,19 +1,31 @@
 """Encrypt one connection between a bare transport and a protocol, and resume the server's earlier sessions.
 
 A load whose users come again resumes, as browsers do: certificate and signature are checked with the first
-session, by the same context, and the later ones are bound to it.
+session, by the same context, and the later ones are bound to it. A ticket is used for a second: to take one
+out of OpenSSL costs as much as the handshake that it saves.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import time
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 _PIECE = 64 * 1024
 
 Place = tuple[ssl.SSLContext, str, int]
 """Whose sessions may be resumed: the same certificates trusted, the same host and port."""
+_USED_FOR_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """A session of the server's that later ones may resume. `taken_s` is on the monotonic clock."""
+
+    session: ssl.SSLSession
+    taken_s: float
 
 
 class Plain(Protocol):
@@ -32,17 +44,18 @@ class Encrypted(asyncio.Protocol, asyncio.Transport):
     Args:
         plain: What is spoken within.
         place: Where.
-        resumable: The last session of each place; this one is added.
+        tickets: The last one of each place; this session's is added when that is old.
     """
 
-    def __init__(self, plain: Plain, place: Place, resumable: dict[Place, ssl.SSLSession]) -> None:
+    def __init__(self, plain: Plain, place: Place, tickets: dict[Place, Ticket]) -> None:
         context, host, _ = place
-        self._plain, self._place, self._resumable = plain, place, resumable
+        self._plain, self._place, self._tickets = plain, place, tickets
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ticket = tickets.get(place)
         self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=host, session=resumable.get(place)
+            self._incoming, self._outgoing, server_hostname=host, session=ticket.session if ticket else None
         )
-        self._open, self._kept = False, False
+        self._open = False
         self._error: Exception | None = None
 
     # What the bare transport calls.
@@ -93,9 +106,12 @@ class Encrypted(asyncio.Protocol, asyncio.Transport):
         return self._transport.close()  # the server has ended its side
 
     def _keep(self) -> None:
-        """Keep the session for the next one, once: tickets come with the first data of the server."""
-        if not self._kept and (session := self._tls.session) is not None and session.has_ticket:
-            self._resumable[self._place], self._kept = session, True
+        """Keep a new ticket where the last one is old: they come with the first data of the server."""
+        last, now_s = self._tickets.get(self._place), time.monotonic()
+        if last and now_s - last.taken_s < _USED_FOR_S:
+            return
+        if (session := self._tls.session) is not None and session.has_ticket:
+            self._tickets[self._place] = Ticket(session=session, taken_s=now_s)
 
     def _fail(self, error: Exception) -> None:
         self._error = error
