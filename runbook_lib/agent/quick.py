@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -45,7 +45,8 @@ class Expectations:
         self.flat = frozenset(field for field in plan.required_fields if "." not in field)
         self.deep = tuple(reader(field) for field in plan.required_fields if "." in field)
         self.same_names = tuple(name for name, _ in contract.same_fields)
-        self.of_session = frozenset(filter(None, (plan.user_field, plan.session_field)))
+        of_session = (plan.user_field, plan.session_field)
+        self.of_session = {name: place for place, name in enumerate(self.same_names) if name in of_session}
         holder = plan.answer_field.partition(".")[0]
         self.holder = holder if holder in plan.required_fields else None
         self.numbered, self.has_runs = plan.sequence_field is not None, plan.run_field is not None
@@ -137,6 +138,19 @@ class QuickConversation(Conversation):
             self._at_length()
             super().feed(frame, at_s)
 
+    def feed_until_end(self, frames: Sequence[str], at_s: float) -> int:
+        """Take frames that came together; see `Conversation.feed_until_end`."""
+        quick, last = self._quick, self._expectations.last
+        if quick is None:
+            return super().feed_until_end(frames, at_s)
+        for taken, frame in enumerate(frames):
+            if not self._take(quick, frame, at_s):
+                self._at_length()
+                return taken + super().feed_until_end(frames[taken:], at_s)
+            if quick.place == last:
+                return taken + 1
+        return len(frames)
+
     def answer(self, stop: Stop | None = None, detail: str = "") -> Answer:
         """Return what came; see `Conversation.answer`."""
         quick = self._quick
@@ -167,12 +181,16 @@ class QuickConversation(Conversation):
                 or (wanted.numbered and (sequence != number or type(sequence) is not int))
                 or (same != quick.same and not self._is_the_first(quick, same))
                 or (wanted.has_runs and run != quick.run and not self._is_a_new_run(quick, run))
-                or (wanted.has_ids and not self._is_a_new_id(quick, message_id))
+                or message_id in quick.ids
+                or message_id in self._earlier_ids
+                or (wanted.has_ids and type(message_id) is not str)
                 or not self._is_whole(quick, body, place)
             ):
                 return False
         except (KeyError, TypeError):  # a field is not there, or holds a list or an object
             return False
+        if wanted.has_ids:
+            quick.ids.add(message_id)
         quick.place = place
         quick.frames.append(frame)
         quick.kinds.append(kind)
@@ -213,12 +231,6 @@ class QuickConversation(Conversation):
         quick.run = run
         return True
 
-    def _is_a_new_id(self, quick: _Quick, message_id: Any) -> bool:
-        if type(message_id) is not str or message_id in quick.ids or message_id in self._earlier_ids:
-            return False
-        quick.ids.add(message_id)
-        return True
-
     def _at_length(self) -> None:
         """Hand the answer that is under way over to `Conversation`."""
         quick, self._quick = self._quick, None
@@ -231,9 +243,9 @@ class QuickConversation(Conversation):
 
     def _remember(self, quick: _Quick) -> None:
         """Keep of an answer what `Conversation` would."""
-        for name, value in zip(self._expectations.same_names, quick.same or (), strict=True):
-            if name in self._expectations.of_session:
-                self._known.setdefault(name, value)
+        same = quick.same or []
+        for name, place in self._expectations.of_session.items():
+            self._known.setdefault(name, same[place])
         self._earlier_ids |= quick.ids
         self._run = None if quick.run is _NO_RUN else quick.run
         self._forget()
@@ -250,9 +262,9 @@ def _reader_of_all(paths: tuple[str | None, ...]) -> Callable[[Body], tuple[Any,
 
 def _joined(parts: tuple[str, ...], values: dict[str, str]) -> str:
     """Fill the values in, as JSON writes them."""
-    return "".join(
-        encode_basestring_ascii(values[part])[1:-1] if place % 2 else part for place, part in enumerate(parts)
-    )
+    filled_in = list(parts)
+    filled_in[1::2] = [encode_basestring_ascii(values[name])[1:-1] for name in parts[1::2]]
+    return "".join(filled_in)
 
 
 def _decoded(frame: str) -> Body | None:
