@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Hashable, Mapping
 from threading import Thread
 from typing import Any
 
@@ -20,17 +21,42 @@ from runbook_lib.ports.logs import LogNews
 from runbook_lib.report import log_tables, tables
 from runbook_lib.run import Run
 
-_LINES = 200
 _SHOWN = 15
+
+
+class LastLines:
+    """The last lines of a live log, and how many came before them; that it is open for a day costs nothing.
+
+    Args:
+        roles: Role of each revision, by its name.
+    """
+
+    def __init__(self, roles: Mapping[str, str]) -> None:
+        self._roles = roles
+        self._lines: deque[dict[Hashable, Any]] = deque(maxlen=_SHOWN)
+        self._count, self._asides = 0, ""
+
+    def take(self, news: LogNews) -> None:
+        """Take what came."""
+        entries = news.entries.assign(role=news.entries["revision"].map(self._roles).fillna("other"))
+        self._count += len(entries)
+        self._lines.extend(entries.tail(_SHOWN).to_dict("records"))
+        lost = sum(news.suppressed.values())
+        if lost or news.missed_s:
+            self._asides = f" {lost} entries were left out, {news.missed_s:.0f} s were missed."
+
+    def shown(self) -> Shown:
+        """Return the sentence and the table."""
+        newest = "; the newest stand below" if self._lines else ""
+        sentence = f"{self._count:,} entries came while this was open{newest}.{self._asides}"
+        return Shown(sentence=sentence, parts=(log_tables.log_lines(pd.DataFrame(list(self._lines))),))
 
 
 class LiveLogs:
     """A live log in a cell; when it is stopped, the last lines stay as a table."""
 
     def __init__(self, run: Run) -> None:
-        self._roles, self._tail = run.roles(), run.follow_logs()
-        self._lines: deque[pd.DataFrame] = deque(maxlen=_LINES)
-        self._count, self._asides = 0, ""
+        self._lines, self._tail = LastLines(run.roles()), run.follow_logs()
         self._words = widgets.HTML("Both revisions are listened to …")
         self._stop = widgets.Button(description="Stop", icon="stop")
         self._stop.on_click(lambda _: self._tail.close())
@@ -52,20 +78,9 @@ class LiveLogs:
             self._loop.call_soon_threadsafe(self._place.update, Trouble(explained=explain(error)))
             return
         with contextlib.suppress(RuntimeError):  # the kernel is going down
-            self._loop.call_soon_threadsafe(self._place.update, self._shown())
+            self._loop.call_soon_threadsafe(self._place.update, self._lines.shown())
 
     def _take(self, news: LogNews) -> None:
-        entries = news.entries.assign(role=news.entries["revision"].map(self._roles).fillna("other"))
-        self._count += len(entries)
-        self._lines.append(entries)
-        lost = sum(news.suppressed.values())
-        if lost or news.missed_s:
-            self._asides = f" {lost} entries were left out, {news.missed_s:.0f} s were missed."
-        shown = self._shown()
+        self._lines.take(news)
+        shown = self._lines.shown()
         self._words.value = f"<p>{shown.sentence}</p>{tables.to_html(shown.parts[0])}"
-
-    def _shown(self) -> Shown:
-        entries = pd.concat(self._lines).tail(_SHOWN) if self._lines else None
-        newest = "; the newest stand below" if self._lines else ""
-        sentence = f"{self._count:,} entries came while this was open{newest}.{self._asides}"
-        return Shown(sentence=sentence, parts=(log_tables.log_lines(entries),))
