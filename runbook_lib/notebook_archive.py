@@ -11,8 +11,8 @@ from typing import Any
 
 from papermill.iorw import LocalHandler, papermill_io
 
+from runbook_lib.disk import write_atomically
 from runbook_lib.redact import redact_all, secrets_of
-from runbook_lib.run_folder import write_atomically
 
 SCHEME = "archive:"
 """Before an output path: papermill then writes through `ArchiveHandler`."""

@@ -228,12 +228,15 @@ class Run:
         """Load both revisions and read their series; `show` is told twice a second how the load goes."""
 
         def act() -> MetricsEvidence:
-            with LiveLoad(self.folder.path / LIVE, show) as watch, LivePairs(self.folder, self.plan) as live:
-                seen = measure(self.plan, self._deployed(), self.ports, live.enough, watch)
+            with (
+                LiveLoad(self.folder.path / LIVE, show) as watch,
+                LivePairs(self.folder, self.plan) as live,
+                self.folder.keep_sessions("load_sessions") as kept,
+            ):
+                seen = measure(self.plan, self._deployed(), self.ports, kept, live.enough, watch)
             self.folder.write_evidence("pairs", Pairs(counts=seen.pairs))
             self.folder.write_evidence("memory", seen.memory)
             self.folder.write_evidence("starts", with_earlier(seen.starts, self.folder.path.parent))
-            self.folder.write_table("load_sessions", session_table(seen.sessions))
             self.folder.write_table("series", seen.series)
             return seen.evidence
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import IO, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Literal, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from runbook_lib.errors import CannotRecord, CorruptEvidence, MissingEvidence, PlanError, RunbookError
+from runbook_lib.disk import UNFINISHED, write_atomically, writing
+from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
 from runbook_lib.evidence import Record
 from runbook_lib.plan import Endpoints, Plan
 from runbook_lib.plan.file import dump_plan, load_plan
@@ -24,9 +23,11 @@ from runbook_lib.plan.secrets import refuse_known_secrets
 from runbook_lib.redact import redact, redact_json, secrets_of
 from runbook_lib.redact_table import redact_table
 
+if TYPE_CHECKING:
+    from runbook_lib.session_file import SessionFile
+
 R = TypeVar("R", bound=BaseModel)
 _ENDPOINTS = "endpoints.json"
-_UNFINISHED = ".part"
 
 Event = Literal[
     "run started", "run resumed", "step started", "noted", "step done", "step failed",
@@ -152,6 +153,12 @@ class RunFolder:
         redact_table(table, self._secrets).to_parquet(buffer, index=False)
         write_atomically(self.path / "evidence" / f"{name}.parquet", buffer.getvalue())
 
+    def keep_sessions(self, name: str) -> SessionFile:
+        """Return `evidence/NAME.parquet` to be filled in a `with` block; it is there when that ends well."""
+        from runbook_lib.session_file import SessionFile  # what it imports is not needed to read a run
+
+        return SessionFile(self.path / "evidence" / f"{name}.parquet", self._secrets)
+
     def find_table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Return `evidence/NAME.parquet`, or None where there is none.
 
@@ -176,7 +183,7 @@ class RunFolder:
 
     def write_texts(self, below: str, texts: Mapping[str, str]) -> None:
         """Replace everything in the folder `below` by text files, named from the run folder on."""
-        with _disk(self.path / below) as folder:
+        with writing(self.path / below) as folder:
             shutil.rmtree(folder, ignore_errors=True)
             for name in texts:
                 (self.path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +197,7 @@ class RunFolder:
             CannotRecord: If it cannot be written.
         """
         line = entry.model_dump_json(exclude_defaults=True) + "\n"
-        with self._writing, _disk(self.path / "ledger.jsonl") as path, path.open("a+b") as ledger:
+        with self._writing, writing(self.path / "ledger.jsonl") as path, path.open("a+b") as ledger:
             _cut_off_unfinished_line(ledger)
             ledger.write(line.encode())
             ledger.flush()
@@ -208,8 +215,8 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove what a process that was killed has left of files that it was writing."""
-        with _disk(self.path):
-            for left in self.path.rglob(f".*{_UNFINISHED}"):
+        with writing(self.path):
+            for left in self.path.rglob(f".*{UNFINISHED}"):
                 left.unlink()
 
     def ledger_bytes(self) -> int:
@@ -236,46 +243,9 @@ class RunFolder:
             raise CorruptEvidence(f"{path}:{number} is no ledger entry: {error.errors()[0]['msg']}") from None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part.
-
-    Raises:
-        CannotRecord: If it cannot be written; the old content stays.
-    """
-    with _disk(path), _temporary_beside(path) as temporary:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[Path]:
-    """Turn what the disk says against writing `path` into our own error."""
-    try:
-        yield path
-    except OSError as error:
-        raise CannotRecord(
-            f"{path} cannot be written ({error.strerror}): free the disk or fix its rights, then go on"
-        ) from error
-
-
 def _cut_off_unfinished_line(ledger: IO[bytes]) -> None:
     """Remove what a crash left of a last line, for the next line would be joined to it."""
     ledger.seek(0)
     whole = ledger.read().rfind(b"\n") + 1
     if whole < ledger.tell():
         ledger.truncate(whole)
-
-
-@contextmanager
-def _temporary_beside(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
-    os.close(handle)
-    temporary = Path(name)
-    temporary.chmod(0o644)
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from small_plan import WritePlan
 
+from runbook_lib.disk import write_atomically
 from runbook_lib.errors import CorruptEvidence, MissingEvidence, PlanError, RunbookError
 from runbook_lib.evidence import Measurement, MetricsEvidence, Window
 from runbook_lib.plan import Plan
 from runbook_lib.plan.file import load_plan
-from runbook_lib.run_folder import LedgerEntry, RunFolder, write_atomically
+from runbook_lib.run_folder import LedgerEntry, RunFolder
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WINDOW = Window(start=NOON, end=NOON)
@@ -285,9 +286,9 @@ def test_a_folder_that_may_not_be_written_is_an_error_and_keeps_its_file(folder:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from runbook_lib import run_folder
+from runbook_lib import disk
 os.replace = Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-run_folder.write_atomically(Path(sys.argv[1]), b"whole")
+disk.write_atomically(Path(sys.argv[1]), b"whole")
 """
 
 

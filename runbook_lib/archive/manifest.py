@@ -14,8 +14,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from runbook_lib.archive.places import MANIFEST, Place, place
+from runbook_lib.disk import write_atomically
 from runbook_lib.evidence import Record
-from runbook_lib.run_folder import write_atomically
 
 Kind = Literal["changed", "missing", "added", "chain"]
 _SIGNATURES = f"{MANIFEST}."

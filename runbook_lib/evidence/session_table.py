@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from runbook_lib.evidence import Session
@@ -12,5 +13,6 @@ from runbook_lib.evidence import Session
 def session_table(sessions: Iterable[Session]) -> pd.DataFrame:
     """Return one row per session; columns are the fields of `evidence.Session`."""
     rows = [session.model_dump() for session in sessions]
-    table = pd.DataFrame(rows, columns=list(Session.model_fields))
-    return table.astype({"connect_s": float, "answer_s": float})
+    columns = {name: [row[name] for row in rows] for name in Session.model_fields}
+    times = {name: np.array(columns[name], dtype=float) for name in ("connect_s", "answer_s")}
+    return pd.DataFrame(columns | times)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runbook_lib.disk import write_atomically
 from runbook_lib.report.record import RunRecord
-from runbook_lib.run_folder import write_atomically
 
 __all__ = ["RunRecord", "write_reports"]
 

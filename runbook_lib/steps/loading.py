@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from runbook_lib.arrivals import Arrival, arrivals
 from runbook_lib.evidence import Role, Session, Window
@@ -13,13 +14,19 @@ from runbook_lib.evidence.load_figures import merge as merge_tallies
 from runbook_lib.evidence.pairs import PairCounts, merge, pairs_per_look
 from runbook_lib.plan import Plan
 from runbook_lib.ports import LoadJob, Ports
+from runbook_lib.ports.kept import KeptSessions
 from runbook_lib.steps.gauge import open_sessions
+from runbook_lib.steps.isolation import Names
 from runbook_lib.steps.pairing import count_pairs
+from runbook_lib.steps.session_figures import SessionFigures
 from runbook_lib.steps.waiting import run_to_end
 
 _SHORTEST_WAVE_S = 1.0
 _SHORTEST_SHARED_WAVE_S = 10.0  # Processes and clusters take a moment to begin.
 _FAST_PER_S = 200
+_PAIRS_HELD = 10_000  # in a wave of a load of which nothing is compared by pairs; two sessions take 8 KiB
+_KEPT_TOGETHER = 4_000
+_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 
 Enough = Callable[[Mapping[str, PairCounts]], bool]
 """Asked after each wave, with the counts by criterion, whether more sessions could change anything."""
@@ -32,15 +39,18 @@ class Loaded:
 
     Attributes:
         due: Sessions that were meant to be made on each revision.
+        figures: What was counted of each revision's sessions.
+        names: Whose they were, and what came in them that was not their own.
         pairs: Counts by the id of the paired criterion.
-        tallies: What was counted of each revision's sessions.
+        tallies: Each revision's sessions and their times, as they were watched.
         before: Open sessions that the service itself counts, before the load; None where it gives no count.
         after: The same, some time after the last session has ended.
     """
 
     window: Window
     due: int
-    sessions: tuple[Session, ...] = ()
+    figures: Mapping[Role, SessionFigures]
+    names: Names
     pairs: dict[str, PairCounts] = field(default_factory=dict)
     tallies: Tallies = field(default_factory=dict)
     before: dict[Role, int | None]
@@ -48,7 +58,12 @@ class Loaded:
 
 
 def load(
-    plan: Plan, urls: dict[Role, str], ports: Ports, enough: Enough, show: Show = lambda _: None
+    plan: Plan,
+    urls: dict[Role, str],
+    ports: Ports,
+    kept: KeptSessions,
+    enough: Enough,
+    show: Show = lambda _: None,
 ) -> Loaded:
     """Load what `urls` names; without any, nothing is loaded and everything is due.
 
@@ -56,14 +71,16 @@ def load(
         plan: How many sessions, how fast, and what is compared.
         urls: Base URL of each revision.
         ports: The world.
+        kept: Gets the sessions, wave by wave.
         enough: True ends the load before the budget is spent.
         show: Told twice a second how it goes.
 
     Raises:
+        CannotRecord: If the sessions cannot be kept.
         RunRefused: If the plan does not allow to load the service's host.
     """
     before, start = open_sessions(plan, urls, ports), ports.clock.now()
-    loading = _Loading(plan, urls, ports, show)
+    loading = _Loading(plan, urls, ports, kept, show)
     for looks in _waves(plan) if urls else ():
         loading.make(looks)
         if loading.pairs and loading.due >= plan.probes.load.min_sessions and enough(loading.pairs):
@@ -72,7 +89,7 @@ def load(
     ports.clock.sleep(plan.metrics.drain_s if urls else 0)
     return Loaded(
         window=window, due=loading.due if urls else plan.probes.load.sessions,
-        sessions=tuple(loading.sessions), pairs=loading.pairs, tallies=loading.tallies,
+        figures=loading.figures, names=loading.names, pairs=loading.pairs, tallies=loading.tallies,
         before=before, after=open_sessions(plan, urls, ports),
     )  # fmt: skip
 
@@ -80,25 +97,37 @@ def load(
 class _Loading:
     """A load under way, and what it has given so far."""
 
-    def __init__(self, plan: Plan, urls: dict[Role, str], ports: Ports, show: Show) -> None:
-        self._plan, self._urls, self._ports, self._show = plan, urls, ports, show
+    def __init__(
+        self, plan: Plan, urls: dict[Role, str], ports: Ports, kept: KeptSessions, show: Show
+    ) -> None:
+        self._plan, self._urls, self._ports, self._kept, self._show = plan, urls, ports, kept, show
         self._began_s = ports.clock.monotonic_s()
         self._look, self._last_s = 0, 0.0
         self.due = 0
-        self.sessions: list[Session] = []
+        compared = tuple(dict.fromkeys(each.metric for each in plan.criteria if each.paired))
+        self.figures = {role: SessionFigures(role, compared) for role in _ROLES}
+        self.names = Names()
         self.pairs: dict[str, PairCounts] = {}
         self.tallies: Tallies = {}
 
     def make(self, looks: Sequence[Sequence[Arrival]]) -> None:
-        """Make the sessions of some looks in one go, and count them."""
+        """Make the sessions of some looks in one go, count them, and keep them."""
         after_s = self._elapsed_s()
         made = run_to_end(self._ports.agents.load(self._job(looks), self._watch(self.tallies)))
-        self.sessions += [each.model_copy(update={"intended_s": each.intended_s + after_s}) for each in made]
         for look in looks:
             counted = count_pairs(self._plan, self._look, [each.number for each in look], made)
             for name, new in counted.items():
                 self.pairs[name] = merge(self.pairs[name], new) if name in self.pairs else new
             self._look, self.due = self._look + 1, self.due + len(look)
+        for first in range(0, len(made), _KEPT_TOGETHER):
+            self._keep(made[first : first + _KEPT_TOGETHER], after_s)
+
+    def _keep(self, made: Sequence[Session], after_s: float) -> None:
+        """Count sessions whose time began `after_s` after the load's, and keep them."""
+        for each in made:
+            self.figures[each.role].add(each, after_s)
+            self.names.add(each)
+        self._kept.add(made, after_s)
 
     def _job(self, looks: Sequence[Sequence[Arrival]]) -> LoadJob:
         """Return the job; its clock begins where the wave before it has ended."""
@@ -137,14 +166,10 @@ def _waves(plan: Plan) -> Iterator[list[list[Arrival]]]:
 
 
 def _looks(plan: Plan) -> Iterator[list[Arrival]]:
-    """Yield the pairs of each look; where nothing is compared by pairs, there is one look."""
-    budget = plan.probes.load.sessions
-    size = pairs_per_look(budget) if any(criterion.paired for criterion in plan.criteria) else budget
-    look: list[Arrival] = []
-    for arrival in arrivals(plan.probes.load):
-        look.append(arrival)
-        if len(look) == size:
-            yield look
-            look = []
-    if look:
+    """Yield the pairs of each look; nobody looks where nothing is compared by pairs, so it is a large one."""
+    load = plan.probes.load
+    compared = any(criterion.paired for criterion in plan.criteria)
+    size = pairs_per_look(load.sessions) if compared else _PAIRS_HELD
+    coming = arrivals(load)
+    while look := list(islice(coming, size)):
         yield look

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from runbook_lib.catalogue import describe
 from runbook_lib.evidence import (
     DeployEvidence,
     Leak,
@@ -16,23 +14,20 @@ from runbook_lib.evidence import (
     MetricsEvidence,
     RevisionState,
     Role,
-    Session,
     Window,
 )
-from runbook_lib.evidence.load_figures import LAG_SHARE
 from runbook_lib.evidence.memory import MemoryWatch
 from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.evidence.starts import Starts
 from runbook_lib.plan import Plan
 from runbook_lib.ports import MetricType, Ports
-from runbook_lib.steps.isolation import leaks, sentence
+from runbook_lib.ports.kept import KeptSessions
 from runbook_lib.steps.loading import Enough, Loaded, Show, load
 from runbook_lib.steps.measuring import measurement
-from runbook_lib.steps.pairing import session_value
+from runbook_lib.steps.session_figures import LOAD_FILES, in_time
 from runbook_lib.steps.starting import seen_starts
 from runbook_lib.steps.watching import watch_memory
 
-_LOAD = ("evidence/metrics.json", "evidence/load_sessions.parquet")
 _SERIES = ("evidence/metrics.json", "evidence/series.parquet")
 _LEAKS_KEPT = 40
 _SERIES_COLUMNS = ["time", "role", "metric", "value", "count", "label", "unit"]
@@ -57,7 +52,7 @@ _WANTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsObservation:
-    """The step's evidence, its pairs by criterion, both revisions' memory, starts, sessions and series.
+    """The step's evidence, its pairs by criterion, both revisions' memory, starts and series.
 
     `series` has one row per point: `time` (UTC), `role`, `metric`, `value`, `count`, `label`, `unit`.
     """
@@ -66,7 +61,6 @@ class MetricsObservation:
     pairs: dict[str, PairCounts]
     memory: MemoryWatch
     starts: Starts
-    sessions: tuple[Session, ...]
     series: pd.DataFrame
 
 
@@ -74,6 +68,7 @@ def measure(
     plan: Plan,
     deployed: DeployEvidence,
     ports: Ports,
+    kept: KeptSessions,
     enough: Enough = lambda _: False,
     show: Show = lambda _: None,
 ) -> MetricsObservation:
@@ -83,30 +78,30 @@ def measure(
         plan: What to load, and how to compare.
         deployed: What was deployed.
         ports: The world.
+        kept: Gets every session of the load; none is held here.
         enough: Asked after each wave of looks; True ends the load before the budget is spent.
         show: Told twice a second how the load goes.
 
     Raises:
+        CannotRecord: If the sessions cannot be kept.
         CloudError: If Cloud Monitoring does not answer.
         RunRefused: If the plan does not allow to load the service's host.
     """
     start = ports.clock.now()
     urls = _urls(deployed)
     ports.clock.sleep(plan.metrics.idle_s if urls else 0)
-    loaded = load(plan, urls, ports, enough, show)
+    loaded = load(plan, urls, ports, kept, enough, show)
     ports.clock.sleep(max(plan.metrics.idle_s, plan.metrics.settle_s) if urls else 0)
     window = Window(start=start, end=ports.clock.now())
     series = _series(deployed, window, ports)
-    valid, leaked = _valid(loaded.sessions), leaks(loaded.sessions)
+    valid, leaked = in_time(loaded.figures.values()), loaded.names.leaks(kept.at, _LEAKS_KEPT)
     evidence = MetricsEvidence(
         window=window,
         notes=() if valid else ("the client itself lagged under load: the times are rather too long",),
-        measurements=_measurements(plan, deployed, loaded, leaked, series, window),
+        measurements=_measurements(deployed, loaded, leaked, series, window),
         valid=valid,
-        sessions={
-            role: sum(session.role == role for session in loaded.sessions) for role in _states(deployed)
-        },
-        leaks=tuple(each for role in _states(deployed) for each in _of_role(role, leaked)[:_LEAKS_KEPT]),
+        sessions={role: loaded.figures[role].count for role in _states(deployed)},
+        leaks=tuple(each for role in _states(deployed) for each in _of_role(role, leaked)),
         latencies={role: tally.total for role, tally in loaded.tallies.items()},
     )
     return MetricsObservation(
@@ -114,7 +109,6 @@ def measure(
         pairs=loaded.pairs,
         memory=watch_memory(series, loaded),
         starts=seen_starts(series, deployed, plan.target),
-        sessions=loaded.sessions,
         series=series,
     )
 
@@ -129,13 +123,6 @@ def _urls(deployed: DeployEvidence) -> dict[Role, str]:
 
 def _states(deployed: DeployEvidence) -> dict[Role, RevisionState | None]:
     return {"candidate": deployed.candidate, "baseline": deployed.baseline}
-
-
-def _valid(sessions: Sequence[Session]) -> bool:
-    """Say whether the client's own lag is small against the latencies: its p99 ≤ 5 % of the median answer."""
-    answers = pd.Series([session.answer_s for session in sessions if session.answer_s is not None])
-    lags = pd.Series([session.lag_s for session in sessions])
-    return answers.empty or bool(lags.quantile(0.99) <= LAG_SHARE * answers.median())
 
 
 def _series(deployed: DeployEvidence, window: Window, ports: Ports) -> pd.DataFrame:
@@ -166,7 +153,6 @@ def _one_series(wanted: _Wanted, window: Window, deployed: DeployEvidence, ports
 
 
 def _measurements(
-    plan: Plan,
     deployed: DeployEvidence,
     loaded: Loaded,
     leaked: Sequence[Leak],
@@ -178,96 +164,19 @@ def _measurements(
         if state is None:
             continue
         mine = series[series["role"] == role]
-        sessions = [session for session in loaded.sessions if session.role == role]
-        due = loaded.due - len(sessions)
         found += [
-            _slowest("load.connect_max_s", role, loaded.window, sessions, lambda s: s.connect_s, due),
-            _slowest(
-                "load.answer_max_s", role, loaded.window, _connected(sessions), lambda s: s.answer_s, due
-            ),
-            _failures(role, loaded.window, sessions, due),
+            *loaded.figures[role].measurements(loaded.window, loaded.due),
             _left_open(role, loaded),
             _error_ratio(role, window, mine),
             _memory_growth(role, loaded.window, window, mine),
             _startup(role, state, window, mine),
-            *_by_session(plan, role, loaded.window, sessions, _of_role(role, leaked)),
+            *loaded.figures[role].middles(loaded.window, _of_role(role, leaked)),
         ]
     return tuple(found)
 
 
 def _of_role(role: Role, leaked: Sequence[Leak]) -> list[Leak]:
     return [leak for leak in leaked if leak.role == role]
-
-
-def _connected(sessions: Sequence[Session]) -> list[Session]:
-    return [session for session in sessions if session.connect_s is not None]
-
-
-def _slowest(
-    metric: str,
-    role: Role,
-    window: Window,
-    sessions: Sequence[Session],
-    value: Callable[[Session], float | None],
-    due: int,
-) -> Measurement:
-    """Return the slowest of the values; a session without one was ended by the service."""
-    values = {session.number: seconds for session in sessions if (seconds := value(session)) is not None}
-    lost = [session for session in sessions if session.number not in values]
-    slowest = max(values, key=lambda number: values[number], default=None)
-    note = f"session {lost[0].number}: {lost[0].status} {lost[0].detail}".strip() if lost else ""
-    if slowest is not None and not note:
-        note = f"session {slowest}; the client itself was at most {_lag_ms(sessions):.0f} ms late"
-    # A session that began late is no proof of a slow service; the slowest without its lag is.
-    proven = max((values[each.number] - each.lag_s for each in sessions if each.number in values), default=0)
-    return measurement(
-        metric,
-        role,
-        window,
-        values[slowest] if slowest is not None else None,
-        len(values),
-        failed=len(lost),
-        own=max(0.0, values[slowest] - proven) if slowest is not None else 0,
-        missing=due,
-        note=note or "no session was made",
-        evidence=_LOAD,
-    )
-
-
-def _lag_ms(sessions: Sequence[Session]) -> float:
-    return 1000 * max(session.lag_s for session in sessions)
-
-
-def _failures(role: Role, window: Window, sessions: Sequence[Session], due: int) -> Measurement:
-    bad = [session for session in sessions if session.status != "answered"]
-    note = f"session {bad[0].number}: {bad[0].status} {bad[0].detail}".strip() if bad else ""
-    return measurement(
-        "load.failures",
-        role,
-        window,
-        float(len(bad)),
-        len(sessions),
-        missing=due,
-        note=note or ("" if sessions else "no session was made"),
-        evidence=_LOAD,
-    )
-
-
-def _by_session(
-    plan: Plan, role: Role, window: Window, sessions: Sequence[Session], leaked: Sequence[Leak]
-) -> Iterator[Measurement]:
-    """Yield what the paired criteria compare, as one figure for each revision: a share, or a median."""
-    for metric in dict.fromkeys(criterion.metric for criterion in plan.criteria if criterion.paired):
-        values = pd.Series([session_value(metric, session) for session in sessions], dtype=float)
-        middle = values.median() if describe(metric).paired == "latency" else values.mean()
-        known = len(values) > 0 and math.isfinite(middle)
-        note = sentence(leaked[0]) if metric == "pairs.leaks" and leaked else ""
-        if not known:
-            note = "more than half of the sessions gave no value" if len(values) else "no session was made"
-        yield measurement(
-            metric, role, window, float(middle) if known else None, int(values.count()) if known else 0,
-            note=note, evidence=(*_LOAD, "evidence/pairs.json"),
-        )  # fmt: skip
 
 
 def _left_open(role: Role, loaded: Loaded) -> Measurement:
@@ -278,11 +187,11 @@ def _left_open(role: Role, loaded: Loaded) -> Measurement:
         role,
         loaded.window,
         float(after - before) if before is not None and after is not None else None,
-        sum(session.role == role for session in loaded.sessions) if counted else 0,
+        loaded.figures[role].count if counted else 0,
         note=f"{before} before, {after} after"
         if counted
         else "the health endpoint gave no count of sessions",
-        evidence=_LOAD,
+        evidence=LOAD_FILES,
     )
 
 

@@ -35,7 +35,7 @@ def count_pairs(
     made: dict[tuple[Role, int], Session] = {(each.role, each.number): each for each in sessions}
     due = tuple(numbers)
     return {
-        criterion.id: _counts(criterion, look, _pairs(_VALUES[criterion.metric], due, made))
+        criterion.id: _counts(criterion, look, _pairs(session_value(criterion.metric), due, made))
         for criterion in plan.criteria
         if criterion.paired
     }
@@ -59,12 +59,12 @@ def _pairs(value: Value, due: Iterable[int], made: Mapping[tuple[Role, int], Ses
         )
 
 
-def session_value(metric: str, session: Session) -> float | None:
-    """Return what a paired metric is for one session: a flag, or seconds; infinite for what never came.
+def session_value(metric: str) -> Value:
+    """Return what tells a paired metric of one session: a flag, or seconds; infinite for what never came.
 
-    None where the session did not show it.
+    It tells None where the session did not show it.
     """
-    return _VALUES[metric](session)
+    return _VALUES[metric]
 
 
 def _failed(session: Session) -> float:

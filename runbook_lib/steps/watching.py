@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
-
+import numpy as np
 import pandas as pd
 
-from runbook_lib.evidence import Role, Session
+from runbook_lib.evidence import Role
 from runbook_lib.evidence.memory import MemorySample, MemoryWatch
 from runbook_lib.steps.loading import Loaded
 
@@ -29,15 +27,12 @@ def watch_memory(series: pd.DataFrame, loaded: Loaded) -> MemoryWatch:
 
 
 def _samples(memory: pd.DataFrame, role: Role, loaded: Loaded) -> tuple[MemorySample, ...]:
-    ended = sorted(_ended_s(session) for session in loaded.sessions if session.role == role)
+    ended_s = np.sort(loaded.figures[role].ended_s)
     began = pd.Timestamp(loaded.window.start)
     rows = memory.sort_values("time")
-    ats: Sequence[float] = [(time - began).total_seconds() for time in rows["time"]]
+    ats = [(time - began).total_seconds() for time in rows["time"]]
+    ended = np.searchsorted(ended_s, ats, side="right").tolist()
     return tuple(
-        MemorySample(at_s=at_s, mib=float(mib), sessions=bisect_right(ended, at_s))
-        for at_s, mib in zip(ats, rows["value"], strict=True)
+        MemorySample(at_s=at_s, mib=float(mib), sessions=sessions)
+        for at_s, mib, sessions in zip(ats, rows["value"], ended, strict=True)
     )
-
-
-def _ended_s(session: Session) -> float:
-    return session.intended_s + (session.connect_s or 0.0) + (session.answer_s or 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import httpx
@@ -12,7 +12,7 @@ from cloud import Staging, measured
 from patience import eventually
 
 from runbook_lib.errors import RunRefused
-from runbook_lib.evidence import DeployEvidence, Measurement, Window
+from runbook_lib.evidence import DeployEvidence, Measurement, Session, Window
 from runbook_lib.evidence.pairs import PairCounts
 from runbook_lib.plan import Plan
 from runbook_lib.steps.metrics import MetricsObservation, measure
@@ -20,6 +20,20 @@ from runbook_lib.steps.metrics import MetricsObservation, measure
 SESSIONS = 15
 LOAD = {"sessions": SESSIONS, "rate_per_s": 10, "http_paths": ["/api/agents"]}
 SERIES = ["time", "role", "metric", "value", "count", "label", "unit"]
+
+
+class Listed:
+    """Keeps the sessions of a small load in a list."""
+
+    def __init__(self) -> None:
+        self.sessions: list[Session] = []
+
+    def add(self, sessions: Sequence[Session], after_s: float = 0.0) -> None:
+        later = ({"intended_s": each.intended_s + after_s} for each in sessions)
+        self.sessions += [each.model_copy(update=more) for each, more in zip(sessions, later, strict=True)]
+
+    def at(self, rows: Collection[int]) -> dict[int, Session]:
+        return {row: self.sessions[row] for row in rows}
 
 
 def metrics_plan(staging: Staging, **sections: object) -> Plan:
@@ -33,7 +47,7 @@ def observe(staging: Staging, image: str, baseline: str = "healthy", **env: str)
     plan = metrics_plan(staging, candidate={"image": f"sample-agent:{image}", "env": env})
     deployed = staging.deploy(plan)
     warm_up(staging, deployed)
-    return measure(plan, deployed, staging.ports(plan))
+    return measure(plan, deployed, staging.ports(plan), Listed())
 
 
 def warm_up(staging: Staging, deployed: DeployEvidence) -> None:
@@ -56,7 +70,6 @@ def value(found: Measurement) -> float:
 def test_two_healthy_revisions_give_full_samples_and_name_no_defect(staging: Staging) -> None:
     seen = observe(staging, "healthy")
 
-    assert len(seen.sessions) == 2 * SESSIONS
     assert seen.evidence.sessions == {"candidate": SESSIONS, "baseline": SESSIONS}
     assert list(seen.series.columns) == SERIES
     assert set(seen.series["metric"]) == {"requests", "request latency", "memory", "startup"}
@@ -125,7 +138,7 @@ def test_sessions_without_an_answer_are_failures_and_not_fast_answers(
     silent: tuple[Staging, Plan, DeployEvidence],
 ) -> None:
     staging, plan, deployed = silent
-    found = measured(measure(plan, deployed, staging.ports(plan)).evidence)
+    found = measured(measure(plan, deployed, staging.ports(plan), Listed()).evidence)
 
     answers = found["load.answer_max_s"]
     assert (answers.value, answers.samples, answers.failed) == (None, 0, 4)
@@ -143,9 +156,10 @@ def test_without_a_candidate_nothing_is_loaded_and_everything_due_is_missing(sta
     staging.create()
     plan = metrics_plan(staging, candidate={"image": "sample-agent:crash-loop"})
     deployed = staging.deploy(plan)
-    seen = measure(plan, deployed, staging.ports(plan))
+    kept = Listed()
+    seen = measure(plan, deployed, staging.ports(plan), kept)
 
-    assert (deployed.candidate_url, seen.sessions) == ("", ())
+    assert (deployed.candidate_url, kept.sessions) == ("", [])
     assert seen.evidence.window.seconds < 5
     for role in ("candidate", "baseline"):
         found = measured(seen.evidence, role)
@@ -165,7 +179,7 @@ def test_load_on_a_host_that_the_plan_does_not_allow_is_refused_before_it_begins
         update={"candidate_url": "http://candidate---backend.example.test"}
     )
     with pytest.raises(RunRefused) as raised:
-        measure(plan, elsewhere, staging.ports(plan))
+        measure(plan, elsewhere, staging.ports(plan), Listed())
 
     assert str(raised.value) == (
         "load on candidate---backend.example.test is refused: add backend.example.test to "
@@ -196,9 +210,13 @@ def test_the_load_ends_with_the_look_that_settles_the_comparison_and_its_pairs_a
         asked_after.append(pairs["failures"].pairs)
         return len(asked_after) == 2
 
-    seen = measure(plan, deployed, staging.ports(plan), enough)
+    kept = Listed()
+    seen = measure(plan, deployed, staging.ports(plan), kept, enough)
     assert asked_after == [60, 120]
     assert seen.evidence.sessions == {"candidate": 120, "baseline": 120}
+    assert [sum(each.role == role for each in kept.sessions) for role in seen.evidence.sessions] == [120, 120]
+    starts = [each.intended_s for each in kept.sessions]
+    assert starts == sorted(starts)  # of the second wave too: on one clock
     assert [look.number for look in seen.pairs["failures"].looks] == [0, 1]
     found = measured(seen.evidence)["pairs.failures"]
     assert (found.value, found.samples) == (0, 120)

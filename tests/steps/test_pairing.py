@@ -45,13 +45,13 @@ def session(role: Role = "candidate", number: int = 0, **fields: Any) -> Session
 def test_a_session_that_never_got_there_is_the_worst_there_is(
     metric: str, fields: dict[str, Any], value: float
 ) -> None:
-    assert session_value(metric, session(**fields)) == pytest.approx(value)
+    assert session_value(metric)(session(**fields)) == pytest.approx(value)
 
 
 def test_a_session_that_heard_nothing_does_not_show_that_users_are_separated() -> None:
-    assert session_value("pairs.leaks", session(**LOST)) is None
+    assert session_value("pairs.leaks")(session(**LOST)) is None
     cut_off = {"status": "closed", "events": GOOD["events"]}
-    assert session_value("pairs.leaks", session(**cut_off)) == 0
+    assert session_value("pairs.leaks")(session(**cut_off)) == 0
     asked = {"id": "leaks", "metric": "pairs.leaks", "paired": {"tolerance": 0, "margin": 0.1}}
     both = [session("candidate", 0, **LOST), session("candidate", 1, **GOOD), session("baseline", 1, **LOST)]
     (look,) = count_pairs(plan_with(asked), 0, range(2), both)["leaks"].looks
