@@ -31,6 +31,8 @@ from google.cloud.logging_v2.services.logging_service_v2.transports import Loggi
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
+from benchmarks.results import Result, record
+
 RUNS, PAGES = 5, 200
 SMALL, LARGE = 1_000, 100_000
 REVISIONS = 50
@@ -38,6 +40,7 @@ BATCH = 1_000
 PLACE = "projects/bench/locations/us-central1"
 SERVICE = f"{PLACE}/services/backend"
 POLLING = DEFAULT_POLLING.with_delay(initial=0.02, maximum=0.05, multiplier=1.0).with_timeout(60)
+COMMAND = ".venv/bin/python benchmarks/bench_emulator.py"
 EMULATOR = (sys.executable, "-m", "runbook_lib.emulator")
 # A server that only listens: 50 revisions shall start quickly.
 LISTEN = (
@@ -206,17 +209,26 @@ def measure(clouds: list[Cloud]) -> dict[str, list[list[list[float]]]]:
     return found
 
 
-def show(found: dict[str, list[list[list[float]]]]) -> None:
-    """Print a line for each query: medians over the runs, and the ratio of the two."""
-    print(f"{'a page, ms':26} {'1,000 entries':>19} {'100,000 entries':>19}  ratio")
-    print(f"{'':26} {'p50':>9} {'p99':>9} {'p50':>9} {'p99':>9}    p99")
+def show(found: dict[str, list[list[list[float]]]]) -> list[Result]:
+    """Print a line for each query, medians over the runs, and return the ratios of the two."""
+    print(f"{'a page, ms':26} {'1,000 entries':>19} {'100,000 entries':>19}")
+    print(f"{'':26} {'p50':>9} {'p99':>9} {'p50':>9} {'p99':>9}")
+    results = []
     for query, runs in found.items():
         columns = []
         for emulator in range(2):
             columns.append(statistics.median(statistics.median(run[emulator]) for run in runs))
             columns.append(statistics.median(p99(run[emulator]) for run in runs))
-        ratio = columns[3] / columns[1]
-        print(f"{query:26} " + " ".join(f"{value:9.2f}" for value in columns) + f"  {ratio:5.2f}")
+        print(f"{query:26} " + " ".join(f"{value:9.2f}" for value in columns))
+        results.append(
+            Result(
+                name=f"local cloud, a page of 100,000 log entries over one of 1,000, p99: {query}",
+                ratio=columns[3] / columns[1], higher_is_better=False, peer="the same with 1,000 entries",
+                peer_version="–", runs=RUNS, command=COMMAND,
+                ours=f"{columns[3]:.1f} ms", theirs=f"{columns[1]:.1f} ms",
+            )
+        )  # fmt: skip
+    return results
 
 
 def main() -> None:
@@ -234,7 +246,7 @@ def main() -> None:
             print(
                 f"{count} entries, {REVISIONS} revisions: {clouds[-1].rss_mb():.0f} MB, {rate:.0f} writes/s"
             )
-        show(measure(clouds))
+        record(show(measure(clouds)))
         print(f"median of {RUNS} interleaved runs of {PAGES} pages; in the end {clouds[1].rss_mb():.0f} MB")
 
 

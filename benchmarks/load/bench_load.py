@@ -97,8 +97,8 @@ def own_costs(rounds: int, capacity_per_s: float) -> list[Result]:
 def main() -> None:
     """Read the arguments: without any, measure everything."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--only", choices=[*GOALS, "costs"])
     given = parser.parse_args()
     build()
