@@ -1,4 +1,4 @@
-"""Keep how long one look of the judge takes: with ten million pairs over a thousand, and against its bound."""
+"""Keep how long one look of the judge takes: against its bound, and by ten million pairs over a thousand."""
 
 from __future__ import annotations
 
