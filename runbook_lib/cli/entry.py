@@ -6,7 +6,6 @@ written by `python -m runbook_lib.cli.help_text`.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -20,6 +19,8 @@ def main() -> None:
     """Show the overview, or run the command."""
     asked = sys.argv[1:]
     if asked not in ([], ["--help"]):
+        import gc
+
         gc.set_threshold(_RARELY)
         from runbook_lib.cli.app import main as run_command
 
