@@ -31,20 +31,26 @@ class GrantedPermissions:
 
     def on_service(self, asked: Iterable[str]) -> frozenset[str]:
         """Return those that the caller has on the service; where there is no such service, maybe none."""
-        request = {"resource": f"{self._parent}/services/{self._service}", "permissions": list(asked)}
-        answer = ask(
-            "services.testIamPermissions",
-            self._service,
-            lambda: self._services.test_iam_permissions(request=request, timeout=CALL_TIMEOUT_S, retry=None),
-        )
-        return frozenset(answer.permissions)
+        resource = f"{self._parent}/services/{self._service}"
+        return _granted("services.testIamPermissions", self._service, self._services, resource, asked)
 
     def on_project(self, asked: Iterable[str]) -> frozenset[str]:
         """Return those that the caller has on the project."""
-        request = {"resource": f"projects/{self._project}", "permissions": list(asked)}
-        answer = ask(
-            "projects.testIamPermissions",
-            self._project,
-            lambda: self._projects.test_iam_permissions(request=request, timeout=CALL_TIMEOUT_S, retry=None),
-        )
-        return frozenset(answer.permissions)
+        resource = f"projects/{self._project}"
+        return _granted("projects.testIamPermissions", self._project, self._projects, resource, asked)
+
+
+def _granted(
+    call: str,
+    name: str,
+    client: run_v2.ServicesClient | resourcemanager_v3.ProjectsClient,
+    resource: str,
+    asked: Iterable[str],
+) -> frozenset[str]:
+    request = {"resource": resource, "permissions": list(asked)}
+    answer = ask(
+        call,
+        name,
+        lambda: client.test_iam_permissions(request=request, timeout=CALL_TIMEOUT_S, retry=None),
+    )
+    return frozenset(answer.permissions)
