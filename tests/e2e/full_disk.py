@@ -1,8 +1,9 @@
 """Be a run on a disk of its own that becomes full in the middle; started as root of a namespace of mounts.
 
-`unshare --map-root-user --mount python full_disk.py FOLDER WHEN COMMAND…`: FOLDER becomes a small disk, full
-as soon as a ledger on it says WHEN; `read-only` makes it a disk that cannot be written at all. What is on the
-disk in the end is told on the last line, for the disk is gone with this process.
+`unshare --map-root-user --mount python full_disk.py FOLDER WHEN THEN COMMAND…`: FOLDER becomes a small disk,
+full as soon as a ledger on it says WHEN; `read-only` makes it a disk that cannot be written at all. THEN is
+`end`, or `resume` to free the disk and go on. What is on the disk in the end is told on the last line, for
+the disk is gone with this process.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-DISK_BYTES = 8 << 20
+DISK_BYTES = 24 << 20
+FILLER = "somebody else's"
 
 
 def main() -> int:
     """Return the command's own exit code."""
-    folder, when, *command = sys.argv[1:]
+    folder, when, then, *command = sys.argv[1:]
     disk = Path(folder)
     mode = "ro" if when == "read-only" else "rw"
     mount = ("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},{mode}", "tmpfs", folder)
@@ -26,10 +29,16 @@ def main() -> int:
     process = subprocess.Popen(command)
     while process.poll() is None:
         if mode == "rw" and any(when in ledger.read_text() for ledger in disk.glob("*/ledger.jsonl")):
-            fill(disk / "somebody else's")
+            fill(disk / FILLER)
             mode = "full"
         time.sleep(0.002)
-    sys.stdout.write(json.dumps({"mode": mode, "files": left_on(disk)}) + "\n")
+    told: dict[str, Any] = {"mode": mode, "files": left_on(disk)}
+    if then == "resume":
+        (disk / FILLER).unlink()
+        resume = [command[0], "resume", *map(str, disk.iterdir())]
+        resumed = subprocess.run(resume, capture_output=True, text=True, check=False)
+        told |= {"resumed": resumed.returncode, "resumed_files": left_on(disk)}
+    sys.stdout.write(json.dumps(told) + "\n")
     return process.returncode
 
 

@@ -33,24 +33,34 @@ class Ended:
     error: str
     mode: str
     files: dict[str, str]
+    resumed: int | None
+    resumed_files: dict[str, str]
 
     @property
     def ledger(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.files["ledger.jsonl"].splitlines()]
+        return events_in(self.files)
 
 
-def run_on_disk(shell: Shell, plan: Path, when: str) -> Ended:
-    """Run a plan on a disk that becomes full when its ledger says so."""
+def events_in(files: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the ledger's entries."""
+    return [json.loads(line) for line in files["ledger.jsonl"].splitlines()]
+
+
+def run_on_disk(shell: Shell, plan: Path, when: str, then: str = "end") -> Ended:
+    """Run a plan on a disk that becomes full when its ledger says so; `then` may be `resume`, once it is freed."""
     outputs = plan.parent / "outputs"
     outputs.mkdir(exist_ok=True)
     runbook = [str(Path(sys.executable).parent / "runbook"), "run", str(plan)]
     ended = subprocess.run(
-        [*NAMESPACE, sys.executable, str(FULL_DISK), str(outputs), when, *runbook],
+        [*NAMESPACE, sys.executable, str(FULL_DISK), str(outputs), when, then, *runbook],
         cwd=ROOT, env=shell.environment, text=True, capture_output=True, check=False, timeout=200,
     )  # fmt: skip
     assert ended.stdout.splitlines(), ended.stderr
     told = json.loads(ended.stdout.splitlines()[-1])
-    return Ended(code=ended.returncode, error=ended.stderr, mode=told["mode"], files=told["files"])
+    return Ended(
+        code=ended.returncode, error=ended.stderr, mode=told["mode"], files=told["files"],
+        resumed=told.get("resumed"), resumed_files=told.get("resumed_files", {}),
+    )  # fmt: skip
 
 
 def service_of(shell: Shell, name: str) -> run_v2.Service:
@@ -90,6 +100,18 @@ def test_a_disk_that_is_full_in_the_middle_ends_the_run_and_nothing_is_changed_a
     service = service_of(runbook, "full-disk")
     assert [(each.percent, each.tag) for each in service.traffic] == [(100, "baseline"), (0, "candidate")]
     assert "validation-runbook/lease" in service.annotations, "it was given back"
+
+
+def test_a_run_goes_on_when_the_disk_is_free_again(make_plan: PlanMaker, runbook: Shell) -> None:
+    ended = run_on_disk(runbook, make_plan("freed-disk"), DEPLOYED, then="resume")
+    assert ended.resumed == 0
+    no_half_file(ended.resumed_files)
+    assert json.loads(ended.resumed_files["verdict.json"])["action"] == "PROCEED_TO_PRODUCTION"
+    entries = events_in(ended.resumed_files)
+    assert entries[: len(ended.ledger)] == ended.ledger
+    intents = [each["detail"] for each in entries if each["event"] == "act intended"]
+    assert sum(each.startswith("deploy ") for each in intents) == 1
+    assert "report.html" in ended.resumed_files
 
 
 def test_outputs_that_cannot_be_written_are_told_before_the_cloud_hears_of_the_run(
