@@ -47,7 +47,7 @@ def events_in(files: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def run_on_disk(shell: Shell, plan: Path, when: str, then: str = "end") -> Ended:
-    """Run a plan on a disk that becomes full when its ledger says so; `then` may be `resume`, once it is freed."""
+    """Run a plan on a disk that becomes full when its ledger says so; `resume` then frees it and goes on."""
     outputs = plan.parent / "outputs"
     outputs.mkdir(exist_ok=True)
     runbook = [str(Path(sys.executable).parent / "runbook"), "run", str(plan)]
