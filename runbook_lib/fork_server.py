@@ -5,8 +5,6 @@ thread and opens no connection, since a fork would have their locks without them
 the socket is gone, however it went, what was forked for it is ended.
 """
 
-# ruff: noqa: F401 - what is imported here is for those that are forked
-
 from __future__ import annotations
 
 import gc
@@ -64,27 +62,27 @@ def _read_nothing() -> None:
 def _import_what_notebooks_need() -> None:
     """Import a kernel, with what it imports while it starts, and the notebooks' helpers."""
     import ipykernel.debugger
-    import ipykernel.kernelapp
+    import ipykernel.kernelapp  # noqa: F401
 
     import runbook_lib.gcp.cloud_logging
     import runbook_lib.gcp.cloud_monitoring
     import runbook_lib.gcp.cloud_run
-    import runbook_lib.notebook
+    import runbook_lib.notebook  # noqa: F401
 
 
 def _import_what_runs_need() -> None:
     """Import all that some process of a run will: what is here before the fork, many runs have in common."""
     import plotly.graph_objects
     import plotly.io
-    import plotly.offline
+    import plotly.offline  # noqa: F401
     import pyarrow.dataset
-    import pyarrow.parquet
+    import pyarrow.parquet  # noqa: F401
 
     import runbook_lib.agent.load
     import runbook_lib.cli.app
     import runbook_lib.gcp.permissions
     import runbook_lib.headless
-    import runbook_lib.report.html
+    import runbook_lib.report.html  # noqa: F401
 
 
 def _next_request(link: socket.socket) -> bytes:

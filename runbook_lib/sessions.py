@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook_lib.errors import AgentError, ProtocolViolation, TurnTimeout
-from runbook_lib.evidence import Role, Session
+from runbook_lib.evidence import ROLES, Role, Session
 from runbook_lib.ports import Answer, ChatSession
 
-_ROLES: tuple[Role, ...] = ("candidate", "baseline")
 # The literal first, so that it is searched for as one; within bounds, so that hostile text costs linear time.
 _MARKS = tuple(
     re.compile(rf"{role}(?<!\w{role})-[a-z]{{1,40}}(?:-[a-z]{{1,40}}){{0,7}}-u(\d{{1,9}})t\d{{1,9}}\b")
-    for role in _ROLES
+    for role in ROLES
 )
 _MOST_FOREIGN_MARKS = 20
 OUR_AGENT = "runbook/"

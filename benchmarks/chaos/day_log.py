@@ -14,6 +14,7 @@ from day_world import STATES
 from google.cloud.logging_v2.types import LogEntry, TailLogEntriesRequest, TailLogEntriesResponse
 
 from runbook_lib.clock import Clock
+from runbook_lib.evidence import ROLES
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.gcp.log_tail import CloudLogTail
 from runbook_lib.notebook.follow import LastLines
@@ -82,7 +83,7 @@ def _response(now: datetime) -> Any:
 
 
 def _entry(now: datetime, number: int) -> Any:
-    revision = STATES[("candidate", "baseline")[number % 2]].name
+    revision = STATES[ROLES[number % 2]].name
     entry = LogEntry.pb()(
         log_name="projects/p/logs/run.googleapis.com%2Fstdout", insert_id=f"{now.timestamp():.0f}-{number}",
         resource={"type": "cloud_run_revision", "labels": {"revision_name": revision}}, severity=200,

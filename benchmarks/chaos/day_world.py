@@ -8,13 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from runbook_lib.evidence import DeployEvidence, EventSeen, RevisionState, Role, Session, TrafficShare, Window
+from runbook_lib.evidence import (
+    ROLES,
+    DeployEvidence,
+    EventSeen,
+    RevisionState,
+    Role,
+    Session,
+    TrafficShare,
+    Window,
+)
 from runbook_lib.evidence.load_figures import Counting, LoadWatch
 from runbook_lib.ports import HttpReply, LoadJob, MetricType
 
 NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)
 EVENTS = ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed")
-ROLES: tuple[Role, Role] = ("candidate", "baseline")
 STATES = {
     role: RevisionState(name=f"chat-{role}", image="chat", created=NOON, ready=True, memory_limit_mib=512)
     for role in ROLES

@@ -14,7 +14,7 @@ from runbook_lib.archive.places import Place
 from runbook_lib.compare.past_run import PastRun, past_run
 from runbook_lib.compare.plans import field_of
 from runbook_lib.errors import RunbookError
-from runbook_lib.evidence import Role
+from runbook_lib.evidence import ROLES, Role
 from runbook_lib.report import tables, text
 from runbook_lib.verdict import Outcome, Verdict
 
@@ -130,7 +130,7 @@ def _row(run: PastRun) -> HistoryRow:
     revision = run.deploy.candidate if run.deploy else None
     service = verdict.service if verdict else field_of(run.plan, "target", "service")
     quantiles: dict[float, dict[Role, float | None]] = {
-        q: {role: _quantile(run, role, q) for role in ("candidate", "baseline")} for q in (0.5, 0.95)
+        q: {role: _quantile(run, role, q) for role in ROLES} for q in (0.5, 0.95)
     }
     return HistoryRow(
         run_id=run.run_id, service=str(service or ""), started=verdict.started if verdict else None,

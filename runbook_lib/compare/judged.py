@@ -8,12 +8,11 @@ from runbook_lib.catalogue import describe
 from runbook_lib.compare.difference import ABSENT, Difference
 from runbook_lib.compare.past_run import PastRun
 from runbook_lib.compare.plans import field_of
-from runbook_lib.evidence import Role
+from runbook_lib.evidence import ROLES, Role
 from runbook_lib.report import text
 from runbook_lib.verdict import CriterionResult, Outcome
 
 _UNSETTLED = "one of the runs had too few samples to settle it"
-ROLES: tuple[Role, Role] = ("candidate", "baseline")
 
 
 def versions(before: PastRun, after: PastRun) -> Iterator[Difference]:

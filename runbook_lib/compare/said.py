@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from runbook_lib.compare.chance import chance_of_shares
 from runbook_lib.compare.difference import ABSENT, Comparison, Difference
-from runbook_lib.compare.judged import ROLES, same_image
+from runbook_lib.compare.judged import same_image
 from runbook_lib.compare.measured import CONTROL
 from runbook_lib.compare.past_run import PastRun
-from runbook_lib.evidence import Role
+from runbook_lib.evidence import ROLES, Role
 from runbook_lib.evidence.logs import SEVERE, LogsEvidence, LogTemplate
 from runbook_lib.evidence.suites import SuiteResult
 

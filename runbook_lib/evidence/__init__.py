@@ -15,6 +15,7 @@ class Record(BaseModel):
 
 
 Role = Literal["candidate", "baseline"]
+ROLES: tuple[Role, Role] = ("candidate", "baseline")
 
 
 class Window(Record):

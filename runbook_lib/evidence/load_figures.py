@@ -9,7 +9,7 @@ from functools import reduce
 
 from hdrh.histogram import HdrHistogram
 
-from runbook_lib.evidence import Role, Session
+from runbook_lib.evidence import ROLES, Role, Session
 
 LAG_SHARE = 0.05
 """A load is invalid where the 99th percentile of its own lag exceeds this share of the median latency."""
@@ -61,10 +61,9 @@ LoadWatch = Callable[[Tallies], None]
 
 def merge(one: Tallies, other: Tallies) -> Tallies:
     """Return both together, role by role; the order does not matter."""
-    roles: tuple[Role, ...] = ("candidate", "baseline")
     return {
         role: one.get(role, Tally()).merged(other.get(role, Tally()))
-        for role in roles
+        for role in ROLES
         if role in one or role in other
     }
 

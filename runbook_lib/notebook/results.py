@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from runbook_lib.evidence import (
+    ROLES,
     DeployEvidence,
     MetricsEvidence,
     ProbesEvidence,
@@ -87,7 +88,7 @@ def clauses(run: Run) -> Shown:
 def leaks(run: Run) -> Shown:
     """Show whose words came in whose stream, in the probes and under load."""
     table = probe_tables.leaks(run.record())
-    mine, old = ((table["Role"] == role).sum() for role in ("candidate", "baseline"))
+    mine, old = ((table["Role"] == role).sum() for role in ROLES)
     sentence = (
         f"Something of another user's was received {mine} times on the candidate, {old} times on the baseline"
     )

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 import pandas as pd
 
 from runbook_lib.catalogue import CLAUSES
-from runbook_lib.evidence import ClauseSeen, EventLatency, Leak, ProbesEvidence, Role
+from runbook_lib.evidence import ROLES, ClauseSeen, EventLatency, Leak, ProbesEvidence, Role
 from runbook_lib.report import text
 from runbook_lib.report.record import RunRecord
 from runbook_lib.report.tables import table_of
 
-_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _WORDS = {
     "kept": "✓ kept",
     "broken": "✗ BROKEN",
@@ -26,7 +25,7 @@ def clauses(probes: ProbesEvidence | None) -> pd.DataFrame:
     seen = {(each.clause, each.role): each for each in (probes.clauses if probes else ())}
     names = dict.fromkeys(clause for clause, _ in seen)
     return table_of(("Promise", "Candidate", "Baseline", "What happened"), (
-        (CLAUSES[name].title, *(_outcome(seen.get((name, role))) for role in _ROLES), _details(name, seen))
+        (CLAUSES[name].title, *(_outcome(seen.get((name, role))) for role in ROLES), _details(name, seen))
         for name in names
     ))  # fmt: skip
 
@@ -53,9 +52,9 @@ def event_latencies(probes: ProbesEvidence | None) -> pd.DataFrame:
     """Return one row for each event: how long it took after the one before it, on both revisions."""
     rows = {(row.event, row.role): row for row in (probes.event_latencies if probes else ())}
     names = dict.fromkeys(event for event, _ in rows)
-    heads = [f"{role.capitalize()} {what}" for role in _ROLES for what in ("median", "p95", "max")]
+    heads = [f"{role.capitalize()} {what}" for role in ROLES for what in ("median", "p95", "max")]
     return table_of(("Event", *heads), (
-        (name, *(cell for role in _ROLES for cell in _pace(rows.get((name, role))))) for name in names
+        (name, *(cell for role in ROLES for cell in _pace(rows.get((name, role))))) for name in names
     ))  # fmt: skip
 
 
@@ -64,7 +63,7 @@ def _outcome(seen: ClauseSeen | None) -> str:
 
 
 def _details(name: str, seen: dict[tuple[str, Role], ClauseSeen]) -> str:
-    found = [(role, seen[name, role].detail) for role in _ROLES if (name, role) in seen]
+    found = [(role, seen[name, role].detail) for role in ROLES if (name, role) in seen]
     return "; ".join(f"{role}: {detail}" for role, detail in found if detail)
 
 

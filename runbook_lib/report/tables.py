@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from runbook_lib.catalogue import suite_metric
-from runbook_lib.evidence import DeployEvidence, Role, Session, StepEvidence, TrafficShare
+from runbook_lib.evidence import ROLES, DeployEvidence, Role, Session, StepEvidence, TrafficShare
 from runbook_lib.evidence.logs import SEVERITIES, LogFinding, LogsEvidence
 from runbook_lib.evidence.suites import SuiteResult
 from runbook_lib.redact import MASK, secrets_of
@@ -18,7 +18,6 @@ from runbook_lib.report import suite_tables, text, thinning
 from runbook_lib.report.record import RunRecord
 from runbook_lib.verdict import CriterionResult, LookSeen, Outcome, RegressionResult
 
-_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _RULE = "border-bottom:1px solid rgba(128,128,128,.35);"
 _CELL = f"text-align:left;vertical-align:top;padding:.35em .8em .35em 0;{_RULE}"
 _HEAD = _CELL + "font-weight:600;"
@@ -137,7 +136,7 @@ def traffic(shares: Iterable[TrafficShare], record: RunRecord) -> pd.DataFrame:
 def revisions(deploy: DeployEvidence | None) -> pd.DataFrame:
     """Return one row per role that has a revision."""
     columns = ("Role", "Revision", "Image", "Created", "Ready", "Message")
-    states = zip(_ROLES, (deploy.candidate, deploy.baseline), strict=True) if deploy else ()
+    states = zip(ROLES, (deploy.candidate, deploy.baseline), strict=True) if deploy else ()
     words = {True: "yes", False: "no", None: "not decided"}
     return table_of(columns, (
         (role, state.name, state.image, text.moment(state.created), words[state.ready], state.message)
@@ -205,7 +204,7 @@ def latencies(load: pd.DataFrame | None, column: str) -> pd.DataFrame:
     """Return, for each role, sessions, those without a value, and quantiles of `column` (seconds)."""
     columns = ("Role", "Sessions", "Without a value", "Fastest", "Median", "95th percentile", "Slowest")
     rows = []
-    for role in _ROLES:
+    for role in ROLES:
         values = role_values(load, role, column)
         quantiles = [text.milliseconds(float(values.quantile(q))) for q in (0, 0.5, 0.95, 1)]
         if len(values):
@@ -224,7 +223,7 @@ def series(points: pd.DataFrame | None, metric: str) -> pd.DataFrame:
     """Return, for each role, how the series whose name contains `metric` began, ended and ranged."""
     columns = ("Role", "Points", "First", "Last", "Lowest", "Highest")
     rows = []
-    for role in _ROLES:
+    for role in ROLES:
         own = series_of(points, metric, role)
         if len(own):
             values, unit = own["value"], str(own["unit"].iloc[0])
@@ -244,7 +243,7 @@ def series_of(points: pd.DataFrame | None, metric: str, role: Role) -> pd.DataFr
 def severities(logs: LogsEvidence | None) -> pd.DataFrame:
     """Return one row per severity that was seen, mildest first, and its entries on each revision."""
     found = logs.counts if logs else {}
-    roles = [role for role in _ROLES if role in found]
+    roles = [role for role in ROLES if role in found]
     return table_of(
         ("Severity", *(role.capitalize() for role in roles)),
         ((name, *(found[role].get(name, 0) for role in roles)) for name in severity_order(logs)),

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from runbook_lib.evidence import Leak, Role, Session
+from runbook_lib.evidence import ROLES, Leak, Session
 
 _Numbers = npt.NDArray[np.int64]
-_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _EMPTY = hash("")
 
 
@@ -39,7 +38,7 @@ class Names:
 
     def __init__(self) -> None:
         self._users, self._marks, self._user_ids, self._session_ids = (array("q") for _ in range(4))
-        self._foreign = {role: _Foreign() for role in _ROLES}
+        self._foreign = {role: _Foreign() for role in ROLES}
 
     def add(self, session: Session) -> None:
         """Take the next session; its row is how many came before it."""
@@ -63,7 +62,7 @@ class Names:
             at: Returns the sessions of some rows, by row.
             most: So many are returned of each role at most.
         """
-        found = [each for role in _ROLES for each in self._found(self._foreign[role], most)]
+        found = [each for role in ROLES for each in self._found(self._foreign[role], most)]
         if not found:
             return ()
         sessions = at({row for each in found for row in (each.receiver, each.sender) if row >= 0})

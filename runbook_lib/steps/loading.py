@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from runbook_lib.arrivals import Arrival, arrivals
-from runbook_lib.evidence import Role, Session, Window
+from runbook_lib.evidence import ROLES, Role, Session, Window
 from runbook_lib.evidence.load_figures import LoadProgress, Tallies
 from runbook_lib.evidence.load_figures import merge as merge_tallies
 from runbook_lib.evidence.pairs import PairCounts, merge, pairs_per_look
@@ -26,7 +26,6 @@ _SHORTEST_SHARED_WAVE_S = 10.0  # Processes and clusters take a moment to begin.
 _FAST_PER_S = 200
 _PAIRS_HELD = 10_000  # in a wave of a load of which nothing is compared by pairs; two sessions take 8 KiB
 _KEPT_TOGETHER = 4_000
-_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 
 Enough = Callable[[Mapping[str, PairCounts]], bool]
 """Asked after each wave, with the counts by criterion, whether more sessions could change anything."""
@@ -105,7 +104,7 @@ class _Loading:
         self._look, self._last_s = 0, 0.0
         self.due = 0
         compared = tuple(dict.fromkeys(each.metric for each in plan.criteria if each.paired))
-        self.figures = {role: SessionFigures(role, compared) for role in _ROLES}
+        self.figures = {role: SessionFigures(role, compared) for role in ROLES}
         self.names = Names()
         self.pairs: dict[str, PairCounts] = {}
         self.tallies: Tallies = {}

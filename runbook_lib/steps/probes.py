@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-from runbook_lib.evidence import DeployEvidence, ProbesEvidence, Role, Session, Window
+from runbook_lib.evidence import ROLES, DeployEvidence, ProbesEvidence, Role, Session, Window
 from runbook_lib.plan import Plan
 from runbook_lib.ports import Ports
 from runbook_lib.steps.event_latency import event_latencies
@@ -34,9 +34,7 @@ async def probe(
 ) -> tuple[ProbesEvidence, tuple[Session, ...]]:
     """Do what `observe_probes` does, from within a running loop."""
     started = ports.clock.now()
-    both = await asyncio.gather(
-        *(_look(role, plan, deploy, ports, watch) for role in ("candidate", "baseline"))
-    )
+    both = await asyncio.gather(*(_look(role, plan, deploy, ports, watch) for role in ROLES))
     window = Window(start=started, end=ports.clock.now())
     evidence = ProbesEvidence(
         window=window,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from runbook_lib.evidence import Role
+from runbook_lib.evidence import ROLES, Role
 from runbook_lib.evidence.memory import MemorySample, MemoryWatch
 from runbook_lib.steps.loading import Loaded
-
-_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 
 
 def watch_memory(series: pd.DataFrame, loaded: Loaded) -> MemoryWatch:
@@ -22,7 +20,7 @@ def watch_memory(series: pd.DataFrame, loaded: Loaded) -> MemoryWatch:
     memory = series[series["metric"] == "memory"].dropna(subset="value")
     return MemoryWatch(
         load_s=loaded.window.seconds,
-        samples={role: _samples(memory[memory["role"] == role], role, loaded) for role in _ROLES},
+        samples={role: _samples(memory[memory["role"] == role], role, loaded) for role in ROLES},
     )
 
 
