@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,28 @@ HEAVY = ("e2e", "browser")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put heavy tests into one group: `-n 3 --dist loadgroup` then runs them one at a time.
 
-    A file that mostly waits, or that should have one worker for itself, names a group of its own.
+    A file that mostly waits, or that should have one worker for itself, names a group of its own; tests that
+    share what is made once for their module are one, or every worker would make it.
     """
-    grouping = config.getoption("loadgroup", default=False)
-    for item in items:
-        group = item.get_closest_marker("xdist_group")
-        if group is None and any(item.get_closest_marker(name) for name in HEAVY):
-            group = pytest.mark.xdist_group("heavy").mark
-        if group and grouping:
-            _name_group(item, str(group.args[0]))
+    if config.getoption("loadgroup", default=False):
+        for item in items:
+            if group := _group_of(item):
+                _name_group(item, group)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays to the end: all modules and thousands of tests."""
+    gc.collect()
+    gc.freeze()
+
+
+def _group_of(item: pytest.Item) -> str:
+    if marker := item.get_closest_marker("xdist_group"):
+        return str(marker.args[0])
+    if any(item.get_closest_marker(name) for name in HEAVY):
+        return "heavy"
+    fixtures = item._fixtureinfo.name2fixturedefs.values()
+    return item.path.stem if any(defs[-1].scope == "module" for defs in fixtures) else ""
 
 
 def _name_group(item: pytest.Item, group: str) -> None:
