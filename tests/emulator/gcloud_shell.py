@@ -2,18 +2,18 @@
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
-from emulator_cloud import ROOT, command, run_command
+from emulator_cloud import ROOT, run_command
 
 FLAGS = "--region=us-central1 --project=netra-staging"
 
@@ -31,14 +31,24 @@ class Shell:
     info: dict[str, Any]
     cwd: Path
 
+    @cached_property
+    def exports(self) -> str:
+        """What `env` prints; asked once, for the emulator stays where it is."""
+        done = run_command("env", "--state-dir", str(self.state_dir))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def run(self, text: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a script to its end, with `python` on the PATH as this Python."""
-        exports = shlex.join(command("env", "--state-dir", str(self.state_dir)))
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **variables}
-        script = f'set -eu; eval "$({exports})"\n{text}'
         done = subprocess.run(
-            ["/bin/bash", "-c", script], cwd=self.cwd, env=env, capture_output=True, text=True, timeout=120
+            ["/bin/bash", "-c", f"set -eu\n{self.exports}\n{text}"],
+            cwd=self.cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         if check:
             assert done.returncode == 0, f"{text}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
