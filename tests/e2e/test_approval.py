@@ -6,16 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from whole_run import PlanMaker, Shell
+from whole_run import Shell, quick_plan
 
 pytestmark = pytest.mark.e2e
 
 
-def test_headless_a_missing_approval_is_investigate_and_never_a_hang(
-    make_plan: PlanMaker, tmp_path: Path, runbook: Shell
-) -> None:
-    plan = str(make_plan("unapproved", rollout__approval="required"))
-    ended = runbook("run", plan)
+def test_headless_a_missing_approval_is_investigate_and_never_a_hang(tmp_path: Path, runbook: Shell) -> None:
+    plan = quick_plan(tmp_path, "unapproved")
+    ended = runbook("run", str(plan), "-p", "rollout.approval=required")
     assert ended.code == 10, ended.out + ended.err
     assert "not seen: deploy: waits for an approval: runbook approve " in ended.out
     (run,) = (tmp_path / "outputs").iterdir()

@@ -13,7 +13,7 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import run_v2
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
-from whole_run import QUICKSTART, ROOT, PlanMaker, Shell
+from whole_run import QUICK, ROOT, Shell, quick_plan
 
 from runbook_lib.gcp.channels import channel_to
 from runbook_lib.plan.file import load_plan
@@ -67,7 +67,7 @@ def service_of(shell: Shell, name: str) -> run_v2.Service:
     """Return the service, asked of the cloud by Google's own client."""
     known = json.loads((Path(shell.environment["RUNBOOK_EMULATOR_DIR"]) / "emulator.json").read_text())
     transport = ServicesGrpcTransport(channel=channel_to(known["grpc"]))
-    target = load_plan(QUICKSTART).target
+    target = load_plan(QUICK).target
     full = f"projects/{target.project}/locations/{target.region}/services/{name}"
     return run_v2.ServicesClient(transport=transport).get_service(name=full)
 
@@ -81,10 +81,10 @@ def no_half_file(files: dict[str, str]) -> None:
 
 
 def test_a_disk_that_is_full_in_the_middle_ends_the_run_and_nothing_is_changed_after_it(
-    make_plan: PlanMaker, runbook: Shell
+    tmp_path: Path, runbook: Shell
 ) -> None:
     """The ledger's last page has room for some lines more, so it is no want of room that holds back acts."""
-    ended = run_on_disk(runbook, make_plan("full-disk"), DEPLOYED)
+    ended = run_on_disk(runbook, quick_plan(tmp_path, "full-disk"), DEPLOYED)
     assert (ended.code, ended.mode) == (3, "full"), ended.error
     assert "Traceback" not in ended.error
     error = ended.error.splitlines()[-1]
@@ -102,8 +102,8 @@ def test_a_disk_that_is_full_in_the_middle_ends_the_run_and_nothing_is_changed_a
     assert "validation-runbook/lease" in service.annotations, "it was given back"
 
 
-def test_a_run_goes_on_when_the_disk_is_free_again(make_plan: PlanMaker, runbook: Shell) -> None:
-    ended = run_on_disk(runbook, make_plan("freed-disk"), DEPLOYED, then="resume")
+def test_a_run_goes_on_when_the_disk_is_free_again(tmp_path: Path, runbook: Shell) -> None:
+    ended = run_on_disk(runbook, quick_plan(tmp_path, "freed-disk"), DEPLOYED, then="resume")
     assert ended.resumed == 0
     no_half_file(ended.resumed_files)
     assert json.loads(ended.resumed_files["verdict.json"])["action"] == "PROCEED_TO_PRODUCTION"
@@ -115,9 +115,9 @@ def test_a_run_goes_on_when_the_disk_is_free_again(make_plan: PlanMaker, runbook
 
 
 def test_outputs_that_cannot_be_written_are_told_before_the_cloud_hears_of_the_run(
-    make_plan: PlanMaker, runbook: Shell
+    tmp_path: Path, runbook: Shell
 ) -> None:
-    plan = make_plan("read-only")
+    plan = quick_plan(tmp_path, "read-only")
     ended = run_on_disk(runbook, plan, "read-only")
     assert ended.code == 3
     assert "Traceback" not in ended.error

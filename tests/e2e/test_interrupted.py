@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from test_trouble import wait_for_event
-from whole_run import ROOT, Shell
+from whole_run import QUICK, Shell
 
 from runbook_lib.archive.manifest import verify
 from runbook_lib.archive.places import place
@@ -17,7 +17,6 @@ from runbook_lib.run import Run
 from runbook_lib.run_folder import RunFolder
 
 pytestmark = pytest.mark.e2e
-QUICK = ROOT / "benchmarks" / "chaos" / "quick.yaml"
 
 
 def arguments(service: str, outputs: Path, *more: str) -> tuple[str, ...]:

@@ -19,11 +19,10 @@ import nbformat
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from whole_run import ROOT, Ended, Shell
+from whole_run import QUICK, ROOT, Ended, Shell
 
 pytestmark = pytest.mark.e2e
 
-QUICK = ROOT / "benchmarks" / "chaos" / "quick.yaml"
 JWT = "eyJhbGciOiJIUzI1NiJ9.{}.dBjftJeZ4CVPmB92K27uhbUJU1p1r"
 PLANTS = {
     "environment": "correct-horse-battery-staple",

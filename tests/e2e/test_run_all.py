@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from whole_run import Shell
+from whole_run import QUICK, Shell
 
 pytestmark = pytest.mark.e2e
 
-QUICK = Path(__file__).parents[2] / "benchmarks" / "chaos" / "quick.yaml"
 EXPECTED = {"healthy": "PROCEED_TO_PRODUCTION", "unhealthy": "ROLLBACK"}
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from whole_run import ROOT, PlanMaker, Shell
+from whole_run import ROOT, PlanMaker, Shell, quick_plan
 
 pytestmark = pytest.mark.e2e
 
@@ -92,9 +92,9 @@ def test_bad_usage_ends_with_2_and_one_clear_error(
 
 
 def test_a_candidate_that_never_starts_is_rolled_back_with_20_and_its_logs_are_in_the_report(
-    make_plan: PlanMaker, tmp_path: Path, runbook: Shell
+    tmp_path: Path, runbook: Shell
 ) -> None:
-    ended = runbook("run", str(make_plan("crash")), "-p", "candidate=sample-agent:crash-loop")
+    ended = runbook("run", str(quick_plan(tmp_path, "crash")), "-p", "candidate=sample-agent:crash-loop")
     assert ended.code == 20, ended.out + ended.err
     run = next((tmp_path / "outputs").iterdir())
     rollback = json.loads((run / "evidence" / "rollback.json").read_text())
@@ -105,11 +105,10 @@ def test_a_candidate_that_never_starts_is_rolled_back_with_20_and_its_logs_are_i
     assert json.loads((run / "evidence" / "rollback.json").read_text())["needed"] is False
 
 
-def test_promoting_against_the_verdict_is_refused_without_a_reason(
-    make_plan: PlanMaker, tmp_path: Path, runbook: Shell
-) -> None:
-    plan = make_plan("refused", rollout__on_rollback="never")
-    assert runbook("run", str(plan), "-p", "candidate=sample-agent:unhealthy").code == 20
+def test_promoting_against_the_verdict_is_refused_without_a_reason(tmp_path: Path, runbook: Shell) -> None:
+    plan = quick_plan(tmp_path, "refused")
+    unhealthy = ("-p", "candidate=sample-agent:unhealthy", "-p", "rollout.on_rollback=never")
+    assert runbook("run", str(plan), *unhealthy).code == 20
     run = next((tmp_path / "outputs").iterdir())
     refused = runbook("promote", str(run))
     assert refused.code == 2

@@ -12,6 +12,8 @@ from runbook_lib.plan.file import dump_plan, load_plan
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "notebooks" / "plans" / "quickstart.yaml"
+QUICK = ROOT / "benchmarks" / "chaos" / "quick.yaml"
+"""A plan that looks at everything, and at each thing as little as can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,14 @@ def run_of(out: str) -> Path | None:
     words = out.split()
     named = [word for word in words if word.endswith("report.html")]
     return (ROOT / named[-1]).resolve().parent if named else None
+
+
+def quick_plan(folder: Path, service: str) -> Path:
+    """Write the plan of a run that takes a few seconds, on a service of its own; return its file."""
+    file = folder / f"{service}.yaml"
+    own = f"target: {{service: {service}}}\nreport: {{folder: {folder / 'outputs'}}}\n"
+    file.write_text(f"extends: {QUICK}\n{own}", encoding="utf-8")
+    return file
 
 
 @dataclass(frozen=True, kw_only=True)
