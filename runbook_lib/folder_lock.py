@@ -73,6 +73,7 @@ def _lock(path: Path, wait_s: float = 0.0) -> Iterator[bool]:
             time.sleep(_POLL_S)
         yield free
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # a process that another thread just forks still has the handle
         os.close(handle)
 
 

@@ -122,3 +122,18 @@ def test_whom_a_runner_starts_is_told_who_runs_it_and_nobody_after_that(folder: 
     with runner_of(folder):
         assert os.environ[RUNNER] == str(os.getpid())
     assert RUNNER not in os.environ
+
+
+def test_a_child_that_has_the_lock_from_its_parent_does_not_keep_it(folder: RunFolder) -> None:
+    """So is one that another thread starts, until it has become the other program."""
+    locked = (folder.path, folder.path / "evidence")
+    with worker_on(folder):
+        handles = [int(each.name) for each in Path("/proc/self/fd").iterdir() if each.resolve() in locked]
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=handles)
+    try:
+        assert len(handles) == 2
+        with worker_on(folder):
+            pass
+    finally:
+        child.kill()
+        child.wait()
