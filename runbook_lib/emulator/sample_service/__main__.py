@@ -36,6 +36,7 @@ def _start(variant: str) -> int:
         return 1
     if defects.error_line_at_start:
         logs.error("agent registry: prompt catalogue not readable, going on with the defaults")
+    os.environ.setdefault("SSL_CERT_FILE", os.devnull)  # aiohttp would read them all, for nobody
     # Late, so that a crash and a usage error do not wait for the web framework.
     from .server import serve
     from .service import build
