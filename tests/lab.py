@@ -13,11 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from runbook_lib.kernels import without
+
+with without("rfc3987_syntax"):  # a second for each process of the tests, for grammars that nobody here needs
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
 
 QUIET = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 FOLDERS = ("config", "data", "runtime", "settings", "workspaces")
