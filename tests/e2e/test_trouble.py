@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from whole_run import ROOT, PlanMaker, Shell, quick_plan
+from whole_run import ROOT, Ended, PlanMaker, Shell, quick_plan
 
 pytestmark = pytest.mark.e2e
+KILLED_IN = ("probes", "metrics")
 
 
 def emulator_pid(state: str) -> int:
@@ -30,17 +32,34 @@ def wait_for_event(root: Path, event: str, step: str, limit_s: float = 120) -> P
     raise AssertionError(f"no {event} of {step} within {limit_s} s")
 
 
-@pytest.mark.parametrize("step", ["probes", "metrics"])
-def test_killing_the_cloud_in_the_middle_ends_with_3_and_a_report_that_says_what_was_not_seen(
-    step: str, make_plan: PlanMaker, tmp_path: Path, runbook: Shell
-) -> None:
-    state = str(tmp_path / "emulator")
+def killed_in(step: str, runbook: Shell, folder: Path) -> Ended:
+    """Kill a run's cloud as soon as a step has begun; return how the run ended."""
+    state = str(folder / "emulator")
     shell = Shell({**runbook.environment, "RUNBOOK_EMULATOR_DIR": state})
-    process = shell.start("run", str(make_plan(f"killed-{step}")))
-    run = wait_for_event(tmp_path / "outputs", "step started", step)
+    process = shell.start("run", str(PlanMaker(folder=folder)(f"killed-{step}")))
+    run = wait_for_event(folder / "outputs", "step started", step)
     os.kill(emulator_pid(state), signal.SIGKILL)
     out, err = process.communicate(timeout=200)
-    assert process.returncode == 3, out + err
+    return Ended(code=process.returncode, out=out, err=err, run=run)
+
+
+@pytest.fixture(scope="module")
+def killed(runbook: Shell, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """How such runs ended, by the step; they mostly wait, so both are under way at once."""
+    folders = [tmp_path_factory.mktemp(step) for step in KILLED_IN]
+    with ThreadPoolExecutor() as pool:
+        ended = pool.map(killed_in, KILLED_IN, (runbook,) * len(KILLED_IN), folders)
+        return dict(zip(KILLED_IN, ended, strict=True))
+
+
+@pytest.mark.parametrize("step", KILLED_IN)
+def test_killing_the_cloud_in_the_middle_ends_with_3_and_a_report_that_says_what_was_not_seen(
+    step: str, killed: dict[str, Ended]
+) -> None:
+    ended = killed[step]
+    assert ended.run is not None
+    run, out = ended.run, ended.out
+    assert ended.code == 3, out + ended.err
     verdict = json.loads((run / "verdict.json").read_text())
     assert verdict["action"] == "INVESTIGATE"
     unseen = [line for line in verdict["not_seen"] if line.startswith(f"{step}: could not look: ")]

@@ -15,7 +15,7 @@ PLAN = "notebooks/plans/small.yaml"
 _QUICK = {
     "metrics.idle_s": "1", "metrics.settle_s": "0.5", "metrics.drain_s": "0.5", "logs.settle_s": "0.5",
     "probes.golden_path_sessions": "5", "probes.health.polls": "5", "probes.rounds": "2",
-    "probes.load.sessions": "120", "probes.load.rate_per_s": "20",
+    "probes.load.sessions": "60", "probes.load.rate_per_s": "20",
 }  # fmt: skip
 _SUITE = "golden-path"
 
