@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import local
 import pytest
 from cloud import Staging, emulator, staging
 
@@ -37,10 +37,10 @@ def take_away(staging: Staging) -> Iterator[Iterable[str]]:
     def take(*permissions: str) -> None:
         for permission in permissions:
             document = {"name": "missing-permission", "permission": permission}
-            httpx.post(url, json=document).raise_for_status()
+            local.post(url, json=document).raise_for_status()
 
     yield take
-    httpx.delete(url)
+    local.delete(url)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-import httpx
+import local
 from google.api_core import exceptions
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import logging_v2, monitoring_v3, run_v2
@@ -80,7 +80,7 @@ class Cloud:
 
     def pids(self, service_id: str) -> list[int]:
         """Return the process ids of a service's instances, as the emulator's own status shows them."""
-        services = httpx.get(f"{self.info['http']}/status").json()["services"]
+        services = local.get(f"{self.info['http']}/status").json()["services"]
         found = [each for each in services if short(each["name"]) == service_id]
         return [pid for each in found for revision in each["revisions"] for pid in revision["pids"]]
 

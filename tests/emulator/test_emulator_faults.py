@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import local
 import pytest
 from emulator_cloud import PARENT, PROJECT, Cloud, run_command
 from google.api_core import exceptions
@@ -21,19 +21,19 @@ def faults(cloud: Cloud) -> Iterator[str]:
     """The faults' address; all are switched off afterwards."""
     url = f"{cloud.info['http']}/faults"
     yield url
-    httpx.delete(url)
+    local.delete(url)
 
 
 def switch_on(url: str, name: str, **options: Any) -> dict[str, Any]:
     """Switch a fault on."""
-    answer = httpx.post(url, json={"name": name, **options})
+    answer = local.post(url, json={"name": name, **options})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 def hits(url: str) -> int:
     """Return how often the only fault has hit."""
-    (fault,) = httpx.get(url).json()["faults"]
+    (fault,) = local.get(url).json()["faults"]
     return int(fault["hits"])
 
 
@@ -71,7 +71,7 @@ def test_a_status_reaches_both_wires(
     switch_on(faults, name, method="Services.GetService")
     with pytest.raises(error, match=f"Services.GetService: fault {name} is switched on"):
         cloud.services.get_service(name=GET_SERVICE, retry=None)
-    answer = httpx.get(f"{cloud.info['http']}/v2/{GET_SERVICE}")
+    answer = local.get(f"{cloud.info['http']}/v2/{GET_SERVICE}")
     assert (answer.status_code, answer.json()["error"]["status"]) == (http_code, name)
     assert hits(faults) == 2
     assert list(cloud.services.list_services(parent=PARENT, retry=None)) is not None
@@ -80,8 +80,8 @@ def test_a_status_reaches_both_wires(
 def test_a_fault_hits_gclouds_paths_as_well(cloud: Cloud, faults: str) -> None:
     switch_on(faults, "UNAVAILABLE", method="Revisions.*")
     path = f"/v1/{PARENT}/revisions"
-    assert httpx.get(cloud.info["http"] + path).status_code == 503
-    assert httpx.get(cloud.info["http"] + path.replace("revisions", "services")).status_code == 200
+    assert local.get(cloud.info["http"] + path).status_code == 503
+    assert local.get(cloud.info["http"] + path.replace("revisions", "services")).status_code == 200
 
 
 def test_a_client_that_retries_gets_through_a_fault_that_hits_sometimes(cloud: Cloud, faults: str) -> None:
@@ -94,9 +94,9 @@ def test_a_client_that_retries_gets_through_a_fault_that_hits_sometimes(cloud: C
 
 def test_the_same_seed_hits_the_same_calls(cloud: Cloud, faults: str) -> None:
     def pattern(seed: int) -> str:
-        httpx.delete(faults)
+        local.delete(faults)
         switch_on(faults, "UNAVAILABLE", method="Services.GetService", rate=0.3, seed=seed)
-        answers = [httpx.get(f"{cloud.info['http']}/v2/{GET_SERVICE}").status_code for _ in range(60)]
+        answers = [local.get(f"{cloud.info['http']}/v2/{GET_SERVICE}").status_code for _ in range(60)]
         return "".join("x" if code == 503 else "." for code in answers)
 
     first = pattern(1)
@@ -107,7 +107,7 @@ def test_the_same_seed_hits_the_same_calls(cloud: Cloud, faults: str) -> None:
 def test_a_slow_method_answers_later_and_rightly(cloud: Cloud, faults: str) -> None:
     switch_on(faults, "slow", method="Services.ListServices", delay_s=0.5)
     began = time.monotonic()
-    assert httpx.get(f"{cloud.info['http']}/v2/{PARENT}/services").status_code == 200
+    assert local.get(f"{cloud.info['http']}/v2/{PARENT}/services").status_code == 200
     assert time.monotonic() - began >= 0.5
 
 
@@ -115,11 +115,11 @@ def test_a_fault_ends_after_its_time(cloud: Cloud, faults: str) -> None:
     switch_on(faults, "PERMISSION_DENIED", method="Services.GetService", seconds=0.5)
 
     def code() -> int:
-        return httpx.get(f"{cloud.info['http']}/v2/{GET_SERVICE}").status_code
+        return local.get(f"{cloud.info['http']}/v2/{GET_SERVICE}").status_code
 
     assert code() == 403
     assert eventually(code, lambda seen: seen == 404) == 404
-    assert httpx.get(faults).json() == {"faults": []}
+    assert local.get(faults).json() == {"faults": []}
 
 
 def test_late_entries_come_after_their_delay_with_their_own_timestamps(cloud: Cloud, faults: str) -> None:
@@ -169,7 +169,7 @@ def test_entries_out_of_order_leave_gaps_that_are_filled_later(cloud: Cloud, fau
     ],
 )
 def test_a_wrong_fault_is_refused_with_its_field(faults: str, document: dict[str, Any], field: str) -> None:
-    answer = httpx.post(faults, json=document)
+    answer = local.post(faults, json=document)
     assert answer.status_code == 400
     (detail,) = answer.json()["error"]["details"]
     assert detail["fieldViolations"][0]["field"] == field

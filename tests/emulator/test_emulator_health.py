@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import local
 import pytest
 import websockets
 from emulator_cloud import Cloud, named_field
@@ -30,7 +31,7 @@ def system_log(cloud: Cloud, service_id: str) -> list[str]:
 def answer_to(service: run_v2.Service, path: str) -> "asyncio.Future[Any]":
     """Ask in a thread of its own; return the future answer."""
     pool = ThreadPoolExecutor(1)
-    return pool.submit(httpx.get, service.uri + path, timeout=60)  # type: ignore[return-value]
+    return pool.submit(local.get, service.uri + path, timeout=60)  # type: ignore[return-value]
 
 
 def in_flight(cloud: Cloud, service_id: str) -> None:
@@ -47,13 +48,13 @@ def in_flight(cloud: Cloud, service_id: str) -> None:
 @pytest.mark.conformance(HEALTH_CHECKS)
 def test_an_instance_that_is_not_live_is_shut_down_and_replaced_on_demand(cloud: Cloud) -> None:
     made = cloud.deploy("ill", liveness_probe=LIVE)
-    first = httpx.get(made.uri).json()["pid"]
+    first = local.get(made.uri).json()["pid"]
     under_way = answer_to(made, "/sleep/60")
     in_flight(cloud, "ill")
-    assert httpx.get(f"{made.uri}/fall-ill").text == "ill"
+    assert local.get(f"{made.uri}/fall-ill").text == "ill"
 
     assert under_way.result().status_code == 503
-    assert httpx.get(made.uri, timeout=20).json()["pid"] != first
+    assert local.get(made.uri, timeout=20).json()["pid"] != first
     assert eventually(lambda: system_log(cloud, "ill"), lambda texts: len(texts) == 2) == [
         'LIVENESS HTTP probe failed 2 times consecutively for container "ill-1" on port 8080 path "/health". '
         "The instance has been shut down.",
@@ -63,9 +64,9 @@ def test_an_instance_that_is_not_live_is_shut_down_and_replaced_on_demand(cloud:
 
 def test_a_healthy_instance_is_left_alone(cloud: Cloud) -> None:
     made = cloud.deploy("well", liveness_probe={**LIVE, "failure_threshold": 1})
-    first = httpx.get(made.uri).json()["pid"]
-    assert httpx.get(f"{made.uri}/sleep/2.5", timeout=20).status_code == 200
-    assert httpx.get(made.uri).json()["pid"] == first
+    first = local.get(made.uri).json()["pid"]
+    assert local.get(f"{made.uri}/sleep/2.5", timeout=20).status_code == 200
+    assert local.get(made.uri).json()["pid"] == first
     assert system_log(cloud, "well") == []
 
 
@@ -111,13 +112,13 @@ def test_a_grpc_probe_is_refused_as_not_emulated(cloud: Cloud, kind: str) -> Non
 @pytest.mark.conformance(MEMORY_LIMITS)
 def test_an_instance_above_its_memory_limit_is_killed_and_both_logs_say_why(cloud: Cloud) -> None:
     made = cloud.deploy("hungry", resources={"limits": {"memory": "160Mi"}})
-    first = httpx.get(made.uri).json()["pid"]
+    first = local.get(made.uri).json()["pid"]
     under_way = answer_to(made, "/sleep/60")
     in_flight(cloud, "hungry")
-    httpx.get(f"{made.uri}/hold/200", timeout=20)
+    local.get(f"{made.uri}/hold/200", timeout=20)
 
     assert under_way.result().status_code == 503
-    assert httpx.get(made.uri, timeout=20).json()["pid"] != first
+    assert local.get(made.uri, timeout=20).json()["pid"] != first
     limit, killed = eventually(lambda: system_log(cloud, "hungry"), lambda texts: len(texts) == 2)
     said = re.fullmatch(
         r"Memory limit of 160 MiB exceeded with (\d+) MiB used\. Consider increasing the memory limit, see "
@@ -138,8 +139,8 @@ def test_an_instance_above_its_memory_limit_is_killed_and_both_logs_say_why(clou
 
 def test_an_instance_within_its_memory_limit_lives(cloud: Cloud) -> None:
     made = cloud.deploy("modest", resources={"limits": {"memory": "512Mi"}})
-    first = httpx.get(made.uri).json()["pid"]
-    httpx.get(f"{made.uri}/hold/200", timeout=20)
+    first = local.get(made.uri).json()["pid"]
+    local.get(f"{made.uri}/hold/200", timeout=20)
     eventually(
         lambda: max(
             (point.value.distribution_value.mean for series in cloud.series(UTILIZATION, "modest")
@@ -147,7 +148,7 @@ def test_an_instance_within_its_memory_limit_lives(cloud: Cloud) -> None:
         ),
         lambda ratio: ratio > 0.4,
     )  # fmt: skip
-    assert httpx.get(made.uri).json()["pid"] == first
+    assert local.get(made.uri).json()["pid"] == first
 
 
 UTILIZATION = "container/memory/utilizations"

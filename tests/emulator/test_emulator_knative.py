@@ -3,7 +3,7 @@
 from typing import Any
 
 import api_pages as pages
-import httpx
+import local
 import pytest
 from emulator_cloud import PARENT, PINNED, POLLING, PROJECT, Cloud, service
 from google.cloud import run_v2
@@ -21,7 +21,7 @@ NAMED = f"/v1/{PARENT}"
 
 def call(cloud: Cloud, verb: str, path: str, host: str = "us-central1-run.local.test", **options: Any) -> Any:
     """Make one v1 call with the region in the host's name, as gcloud does."""
-    return httpx.request(verb, cloud.info["http"] + path, headers={"Host": host}, timeout=30, **options)
+    return local.request(verb, cloud.info["http"] + path, headers={"Host": host}, timeout=30, **options)
 
 
 def knative(name: str, image: str = "echo", **spec: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_a_service_made_by_v1_is_one_of_v2(cloud: Cloud) -> None:
     assert {each["type"]: each["status"] for each in shown["status"]["conditions"]} == {
         "Ready": "True", "ConfigurationsReady": "True", "RoutesReady": "True"
     }  # fmt: skip
-    assert httpx.get(shown["status"]["url"]).json()["service"] == "by-knative"
+    assert local.get(shown["status"]["url"]).json()["service"] == "by-knative"
     by_v2 = cloud.services.get_service(name=f"{PARENT}/services/by-knative")
     assert shown["metadata"]["resourceVersion"] == by_v2.etag
     assert by_v2.uri == shown["status"]["url"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import local
 import psutil
 import pytest
 from emulator_cloud import Cloud, command, connect, run_command, write_catalogue
@@ -46,7 +46,7 @@ def gone(pid: int) -> bool:
 
 def deploy_family(cloud: Cloud) -> list[int]:
     """Deploy a container that has a child of its own; return both process ids."""
-    parent = httpx.get(cloud.deploy("family", image="with-child").uri).json()["pid"]
+    parent = local.get(cloud.deploy("family", image="with-child").uri).json()["pid"]
     children = eventually(lambda: psutil.Process(parent).children())
     return [parent, *(child.pid for child in children)]
 
@@ -56,7 +56,7 @@ def test_up_prints_where_it_answers_and_is_idempotent(start: Start, state_dir: P
 
     assert first.keys() == {"pid", "grpc", "http", "started", "log"}
     assert json.loads((state_dir / "emulator.json").read_text()) == first
-    assert httpx.get(f"{first['http']}/healthz").status_code == 200
+    assert local.get(f"{first['http']}/healthz").status_code == 200
     assert start() == first
     text = run_command("up", "--state-dir", str(state_dir)).stdout
     assert first["grpc"] in text
@@ -116,13 +116,13 @@ def test_it_ends_by_itself_when_idle(start: Start) -> None:
 def test_an_open_connection_keeps_it_up(start: Start) -> None:
     info = start("--idle-timeout", "1.5")
     made = connect(info).deploy("awake")
-    assert httpx.get(f"{made.uri}/sleep/3", timeout=20).text == "awake"
+    assert local.get(f"{made.uri}/sleep/3", timeout=20).text == "awake"
     assert "ends: idle" not in Path(info["log"]).read_text()
 
 
 def test_status_shows_revisions_traffic_and_processes(start: Start, state_dir: Path) -> None:
     made = connect(start()).deploy("shown")
-    pid = httpx.get(made.uri).json()["pid"]
+    pid = local.get(made.uri).json()["pid"]
     document = json.loads(run_command("status", "--state-dir", str(state_dir), "--json").stdout)
 
     (service,) = document["services"]

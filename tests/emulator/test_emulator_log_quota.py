@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
-import httpx
+import local
 import pytest
 from emulator_cloud import Cloud, connect, run_command
 from google.api_core import exceptions
@@ -54,7 +54,7 @@ def test_the_61st_read_of_a_minute_is_refused_as_google_does_it(limited: Cloud) 
     assert info.metadata["quota_limit_value"] == "60"
     assert help_.links[0].description == "Request a higher quota limit."
     body = {"resourceNames": ["projects/busy"]}
-    answer = httpx.post(f"{limited.info['http']}/v2/entries:list", json=body)
+    answer = local.post(f"{limited.info['http']}/v2/entries:list", json=body)
     assert (answer.status_code, answer.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
     assert read(limited, "quiet") == []
 

@@ -4,7 +4,7 @@ import json
 import time
 
 import api_pages as pages
-import httpx
+import local
 import pytest
 from emulator_cloud import PROJECT, Cloud
 from google.api_core import exceptions
@@ -30,7 +30,7 @@ def speaker(cloud: Cloud) -> run_v2.Service:
 
 def said(cloud: Cloud, speaker: run_v2.Service, line: str, marker: str) -> logging_v2.types.LogEntry:
     """Let the container print a line and return its entry."""
-    httpx.post(f"{speaker.uri}/say", content=line.encode())
+    local.post(f"{speaker.uri}/say", content=line.encode())
     query = of("speaker", f'log_id("run.googleapis.com/stdout") "{marker}"')
     return eventually(lambda: cloud.entries(query))[0]
 
@@ -94,13 +94,13 @@ def test_special_fields_of_a_json_line_are_lifted(cloud: Cloud, speaker: run_v2.
 
 @pytest.mark.conformance(pages.RUN_LOGGING)
 def test_standard_error_has_a_log_of_its_own(cloud: Cloud, speaker: run_v2.Service) -> None:
-    httpx.post(f"{speaker.uri}/complain", content=b"stderr-marker")
+    local.post(f"{speaker.uri}/complain", content=b"stderr-marker")
     entry = eventually(lambda: cloud.entries(of("speaker", "stderr-marker")))[0]
     assert entry.log_name.endswith("/run.googleapis.com%2Fstderr")
 
 
 def test_a_line_beyond_the_limit_comes_in_pieces(cloud: Cloud, speaker: run_v2.Service) -> None:
-    httpx.post(f"{speaker.uri}/say", content=b"long-marker" + b"z" * 700_000, timeout=20)
+    local.post(f"{speaker.uri}/say", content=b"long-marker" + b"z" * 700_000, timeout=20)
     query = of("speaker", 'log_id("run.googleapis.com/stdout") zzzz')
     pieces = eventually(
         lambda: cloud.entries(query), lambda found: sum(len(e.text_payload) for e in found) == 700_011
@@ -110,7 +110,7 @@ def test_a_line_beyond_the_limit_comes_in_pieces(cloud: Cloud, speaker: run_v2.S
 
 @pytest.mark.conformance(pages.HTTP_REQUEST)
 def test_a_request_has_an_entry_with_its_figures(cloud: Cloud, speaker: run_v2.Service) -> None:
-    httpx.post(
+    local.post(
         f"{speaker.uri}/status/404?request-marker",
         content=b"12345",
         headers={"User-Agent": "tester", "Referer": "r"},

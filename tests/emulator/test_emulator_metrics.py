@@ -3,6 +3,7 @@
 import time
 
 import httpx
+import local
 import pytest
 from emulator_cloud import PROJECT, Cloud, named_field
 from google.api import metric_pb2
@@ -86,7 +87,7 @@ def test_memory_is_the_group_s_share_of_the_template_s_limit(cloud: Cloud) -> No
         return float(series[0].points[0].value.distribution_value.mean) if series else 0.0
 
     before = eventually(newest)
-    httpx.get(f"{made.uri}/hold/100", timeout=20)
+    local.get(f"{made.uri}/hold/100", timeout=20)
     after = eventually(newest, lambda ratio: ratio > before + 0.08)
     assert after == pytest.approx(before + 100 / 1024, abs=0.03)
 

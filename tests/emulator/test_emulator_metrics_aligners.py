@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import local
 import pytest
 from emulator_cloud import Cloud, named_field
 from google.api import metric_pb2
@@ -41,7 +41,7 @@ def asked(cloud: Cloud) -> run_v2.Service:
     """A service whose requests lie in more than one sample."""
     made = cloud.deploy("aligned")
     for samples in (1, 2):
-        httpx.get(made.uri, timeout=20)
+        local.get(made.uri, timeout=20)
         eventually(lambda: _points(cloud, COUNT), lambda count, due=samples: count >= due)
     eventually(lambda: _points(cloud, INSTANCES), lambda count: count >= 12)
     return made

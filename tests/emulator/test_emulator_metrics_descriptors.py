@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import local
 import pytest
 from emulator_cloud import PROJECT, Cloud, connect, named_field, run_command
 from google.api import metric_pb2
@@ -154,7 +154,7 @@ def test_the_resource_has_the_labels_of_a_revision(cloud: Cloud) -> None:
     ],
 )
 def test_the_rest_wire_has_them_too(cloud: Cloud, path: str, key: str) -> None:
-    answer = httpx.get(f"{cloud.info['http']}/v3/{NAME}/{path}", timeout=30)
+    answer = local.get(f"{cloud.info['http']}/v3/{NAME}/{path}", timeout=30)
     assert (answer.status_code, key in answer.json()) == (200, True)
 
 
@@ -172,7 +172,7 @@ def test_the_rest_wire_has_them_too(cloud: Cloud, path: str, key: str) -> None:
     ],
 )
 def test_the_rest_wire_refuses_with_its_codes(cloud: Cloud, path: str, code: int, status: str) -> None:
-    answer = httpx.get(f"{cloud.info['http']}/v3/{NAME}/{path}", timeout=30)
+    answer = local.get(f"{cloud.info['http']}/v3/{NAME}/{path}", timeout=30)
     assert (answer.status_code, answer.json()["error"]["status"]) == (code, status)
 
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import httpx
+import local
 import pytest
 import websockets
 from emulator_cloud import PROJECT, Cloud
@@ -174,7 +175,7 @@ def _most(cloud: Cloud, service: str) -> float:
 
 def test_bytes_are_counted_both_ways_for_http_and_websockets(cloud: Cloud) -> None:
     made = cloud.deploy("bytes")
-    httpx.post(f"{made.uri}/upload", content=b"x" * 10_000)
+    local.post(f"{made.uri}/upload", content=b"x" * 10_000)
     eventually(lambda: _bytes(cloud, "received"), lambda count: count == 10_000)
     sent = _bytes(cloud, "sent")
     assert sent == len('{"bytes": 10000}')

@@ -7,6 +7,7 @@ from math import sqrt
 from pathlib import Path
 
 import httpx
+import local
 import pytest
 from gcloud_shell import FLAGS, Shell, require, require_gcloud, shell
 from websockets.asyncio.client import connect
@@ -36,7 +37,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 def routes(cloud: Shell) -> dict[str, str]:
     """Return service URI, tag URI, and the names of the two revisions."""
-    shown = httpx.get(f"{cloud.info['http']}/{SERVICE}", timeout=30).json()
+    shown = local.get(f"{cloud.info['http']}/{SERVICE}", timeout=30).json()
     shares = {each.get("percent", 0): each["revision"] for each in shown["trafficStatuses"]}
     (tagged,) = [each for each in shown["trafficStatuses"] if "tag" in each]
     assert tagged["revision"] == shares[10]
@@ -86,7 +87,7 @@ async def test_a_tag_reaches_its_own_revision_and_no_other(cloud: Shell) -> None
 
 async def test_its_output_and_its_requests_are_in_the_log(cloud: Shell) -> None:
     found = routes(cloud)
-    assert httpx.get(f"{found['tag']}/only-once").status_code == 200
+    assert local.get(f"{found['tag']}/only-once").status_code == 200
     read = "gcloud logging read --project=netra-staging --format=json"
     (line,) = cloud.json(
         f'{read} \'jsonPayload.message="node listens" resource.labels.revision_name="{found["new"]}"\''

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import api_pages as pages
-import httpx
+import local
 import pytest
 from emulator_cloud import PARENT, PROJECT, Cloud, named_field, run_command
 from google.api_core import exceptions
@@ -25,7 +25,7 @@ def faults(cloud: Cloud) -> Iterator[str]:
     """The faults' address; all are switched off afterwards."""
     url = f"{cloud.info['http']}/faults"
     yield url
-    httpx.delete(url)
+    local.delete(url)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def permitted(cloud: Cloud) -> str:
 
 def take_away(url: str, permission: str) -> None:
     """Switch the fault on."""
-    answer = httpx.post(url, json={"name": "missing-permission", "permission": permission})
+    answer = local.post(url, json={"name": "missing-permission", "permission": permission})
     assert answer.status_code == 200, answer.text
 
 
@@ -78,7 +78,7 @@ def test_a_project_tells_which_of_the_permissions_the_caller_has(cloud: Cloud, f
 @pytest.mark.parametrize("path", ["/v2/" + SERVICE, f"/v3/projects/{PROJECT}", f"/v1/{SERVICE}"])
 def test_rest_tells_the_same(cloud: Cloud, permitted: str, faults: str, path: str) -> None:
     take_away(faults, UPDATE)
-    answer = httpx.post(f"{cloud.info['http']}{path}:testIamPermissions", json={"permissions": [GET, UPDATE]})
+    answer = local.post(f"{cloud.info['http']}{path}:testIamPermissions", json={"permissions": [GET, UPDATE]})
     assert (answer.status_code, answer.json()) == (200, {"permissions": [GET]})
 
 
@@ -126,7 +126,7 @@ def test_whoever_lacks_a_permission_is_refused_what_needs_it_and_nothing_else(
     assert cloud.services.get_service(name=permitted).etag == service.etag
     with pytest.raises(exceptions.PermissionDenied, match=r"'logging\.logEntries\.create' denied"):
         cloud.logs.write_log_entries(entries=[LogEntry(log_name=f"projects/{PROJECT}/logs/none")])
-    assert httpx.delete(f"{cloud.info['http']}/v2/{permitted}/revisions/none").status_code == 404
+    assert local.delete(f"{cloud.info['http']}/v2/{permitted}/revisions/none").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_whoever_lacks_a_permission_is_refused_what_needs_it_and_nothing_else(
 def test_a_permission_that_cannot_be_taken_away_is_refused_with_its_field(
     faults: str, document: dict[str, Any], field: str
 ) -> None:
-    answer = httpx.post(faults, json=document)
+    answer = local.post(faults, json=document)
     assert answer.status_code == 400
     (detail,) = answer.json()["error"]["details"]
     assert detail["fieldViolations"][0]["field"] == field
@@ -156,6 +156,6 @@ def test_the_command_takes_permissions_away(cloud: Cloud, faults: str) -> None:
 
 def test_every_permission_is_one_of_a_method_that_the_emulator_has(cloud: Cloud) -> None:
     """A method that was renamed would be open to everybody."""
-    answer = httpx.post(f"{cloud.info['http']}/faults", json={"name": "slow", "method": "None.None"})
+    answer = local.post(f"{cloud.info['http']}/faults", json={"name": "slow", "method": "None.None"})
     for service, name in PERMISSIONS:
         assert f"{service.rsplit('.', 1)[-1]}.{name}" in answer.json()["error"]["message"]

@@ -1,7 +1,7 @@
 """Revisions that become ready, late or never, over the real client."""
 
 import api_pages as pages
-import httpx
+import local
 import pytest
 from emulator_cloud import PARENT, PINNED, Cloud, short
 from google.api_core import exceptions
@@ -27,7 +27,7 @@ def test_a_revision_that_never_becomes_ready_leaves_the_old_one_serving(cloud: C
     assert now.terminal_condition.state == run_v2.Condition.State.CONDITION_FAILED
     assert now.terminal_condition.message in message
     assert not now.reconciling
-    assert httpx.get(now.uri).json()["revision"] == short(good)
+    assert local.get(now.uri).json()["revision"] == short(good)
     revision = cloud.revisions.get_revision(name=now.latest_created_revision)
     ready = next(c for c in revision.conditions if c.type_ == "Ready")
     assert ready.state == run_v2.Condition.State.CONDITION_FAILED
@@ -41,7 +41,7 @@ def test_an_image_that_nobody_built_fails_the_operation(cloud: Cloud) -> None:
     broken = cloud.services.get_service(name=f"{PARENT}/services/no-image")
     assert broken.terminal_condition.state == run_v2.Condition.State.CONDITION_FAILED
     assert broken.latest_ready_revision == ""
-    assert httpx.get(broken.uri).status_code == 404
+    assert local.get(broken.uri).status_code == 404
 
 
 def test_a_command_that_does_not_exist_fails_the_operation(cloud: Cloud) -> None:
@@ -83,4 +83,4 @@ def test_traffic_to_a_missing_or_failed_revision_fails_and_changes_nothing(cloud
         cloud.update(made)
     now = cloud.services.get_service(name=made.name)
     assert now.traffic_statuses == made.traffic_statuses
-    assert httpx.get(now.uri).status_code == 200
+    assert local.get(now.uri).status_code == 200

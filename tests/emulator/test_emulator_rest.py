@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import api_pages as pages
 import httpx
+import local
 import pytest
 from emulator_cloud import PARENT, POLLING, PROJECT, Cloud, service
 from google.api_core import exceptions
@@ -27,7 +28,7 @@ SERVICES = f"/v2/{PARENT}/services"
 
 def call(cloud: Cloud, verb: str, path: str, **options: Any) -> httpx.Response:
     """Make one call on the emulator's HTTP address."""
-    return httpx.request(verb, cloud.info["http"] + path, timeout=30, **options)
+    return local.request(verb, cloud.info["http"] + path, timeout=30, **options)
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str, str]:
@@ -76,7 +77,7 @@ def test_the_real_rest_client_creates_changes_lists_and_deletes(
 ) -> None:
     made = rest.create_service(parent=PARENT, service_id="by-rest", service=service()).result(polling=POLLING)
     assert made.terminal_condition.state == run_v2.Condition.State.CONDITION_SUCCEEDED
-    assert httpx.get(made.uri).json()["service"] == "by-rest"
+    assert local.get(made.uri).json()["service"] == "by-rest"
 
     made.labels["team"] = "a"
     request = {"service": made, "update_mask": {"paths": ["labels"]}}
@@ -173,7 +174,7 @@ def test_log_entries_are_written_and_listed(cloud: Cloud) -> None:
 def test_time_series_are_asked_for_by_nested_query_parameters(cloud: Cloud) -> None:
     made = cloud.deploy("rest-series")
     for _ in range(3):
-        httpx.get(made.uri)
+        local.get(made.uri)
     now = time.time()
     query = {
         "filter": 'metric.type="run.googleapis.com/request_count" resource.labels.service_name="rest-series"',
@@ -304,6 +305,6 @@ def test_an_operation_name_ends_before_its_custom_verb() -> None:
 
 def test_a_streaming_method_says_that_it_needs_grpc(cloud: Cloud) -> None:
     body = {"resourceNames": [f"projects/{PROJECT}"]}
-    answer = httpx.post(f"{cloud.info['http']}/v2/entries:tail", json=body)
+    answer = local.post(f"{cloud.info['http']}/v2/entries:tail", json=body)
     error = answer.json()["error"]
     assert (error["code"], error["message"]) == (501, "TailLogEntries over REST is not emulated.")

@@ -7,6 +7,7 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import httpx
+import local
 import pytest
 import websockets
 from emulator_cloud import ECHO, PARENT, PINNED, Cloud
@@ -44,7 +45,7 @@ def test_traffic_is_split_by_percentage(cloud: Cloud) -> None:
 
 def test_method_path_query_body_and_headers_arrive_unchanged(echo: run_v2.Service) -> None:
     path = "/a%2Fb/%C3%BC?x=1&x=2&y=%20"
-    answer = httpx.request("PATCH", echo.uri + path, content=b"body", headers={"X-Mine": "1"})
+    answer = local.request("PATCH", echo.uri + path, content=b"body", headers={"X-Mine": "1"})
     seen = answer.json()
     headers = {name.lower(): value for name, value in seen["headers"]}
 
@@ -57,19 +58,19 @@ def test_method_path_query_body_and_headers_arrive_unchanged(echo: run_v2.Servic
 
 
 def test_a_trace_is_made_when_absent_and_kept_when_present(echo: run_v2.Service) -> None:
-    made = dict(httpx.get(echo.uri).json()["headers"])
+    made = dict(local.get(echo.uri).json()["headers"])
     trace_id = made["X-Cloud-Trace-Context"].split("/")[0]
     assert made["traceparent"].split("-")[1] == trace_id
 
     mine = f"00-{'ab' * 16}-{'cd' * 8}-01"
-    kept = dict(httpx.get(echo.uri, headers={"traceparent": mine}).json()["headers"])
+    kept = dict(local.get(echo.uri, headers={"traceparent": mine}).json()["headers"])
     assert kept["traceparent"] == mine
     assert kept["X-Cloud-Trace-Context"].startswith("ab" * 16)
 
 
 @pytest.mark.parametrize("status", [204, 302, 304, 404, 418, 500])
 def test_a_status_passes_as_it_is(echo: run_v2.Service, status: int) -> None:
-    assert httpx.get(f"{echo.uri}/status/{status}").status_code == status
+    assert local.get(f"{echo.uri}/status/{status}").status_code == status
     assert httpx.head(f"{echo.uri}/status/{status}").status_code == status
 
 
@@ -80,9 +81,9 @@ def test_an_answer_streams(echo: run_v2.Service) -> None:
 
 def test_a_large_body_streams_to_the_container(echo: run_v2.Service) -> None:
     size = 8 * 1024 * 1024
-    assert httpx.post(f"{echo.uri}/upload", content=b"x" * size, timeout=30).json() == {"bytes": size}
+    assert local.post(f"{echo.uri}/upload", content=b"x" * size, timeout=30).json() == {"bytes": size}
     chunks = (b"y" * 1000 for _ in range(100))
-    assert httpx.post(f"{echo.uri}/upload", content=chunks, timeout=30).json() == {"bytes": 100_000}
+    assert local.post(f"{echo.uri}/upload", content=chunks, timeout=30).json() == {"bytes": 100_000}
 
 
 def test_a_client_that_leaves_is_noticed_by_the_container(cloud: Cloud) -> None:
@@ -90,7 +91,7 @@ def test_a_client_that_leaves_is_noticed_by_the_container(cloud: Cloud) -> None:
     with httpx.stream("GET", f"{made.uri}/stream", timeout=10) as answer:
         next(answer.iter_raw())
     eventually(
-        lambda: httpx.get(f"{made.uri}/counts").json()["disconnects"], lambda count: count == 1, timeout_s=5
+        lambda: local.get(f"{made.uri}/counts").json()["disconnects"], lambda count: count == 1, timeout_s=5
     )
 
 
@@ -154,13 +155,13 @@ async def test_many_websockets_at_once_keep_their_own_answers(echo: run_v2.Servi
 
 def test_a_crashed_container_is_logged_and_started_again(cloud: Cloud) -> None:
     made = cloud.deploy("crashes")
-    before = httpx.get(made.uri).json()["pid"]
-    assert httpx.get(f"{made.uri}/crash").status_code == 503
-    assert httpx.get(made.uri, timeout=20).json()["pid"] != before
+    before = local.get(made.uri).json()["pid"]
+    assert local.get(f"{made.uri}/crash").status_code == 503
     noted = eventually(
         lambda: cloud.entries('resource.labels.service_name="crashes" "Container called exit(7)."')
     )
     assert noted[0].severity == 400
+    assert local.get(made.uri, timeout=20).json()["pid"] != before
     eventually(
         lambda: sum(
             p.value.distribution_value.count
@@ -183,8 +184,8 @@ async def test_a_websocket_outlives_the_loss_of_traffic(cloud: Cloud) -> None:
 
 def test_a_request_that_lasts_too_long_is_ended(cloud: Cloud) -> None:
     made = cloud.deploy("hasty", timeout={"seconds": 1})
-    assert httpx.get(f"{made.uri}/sleep/0.1").status_code == 200
-    assert httpx.get(f"{made.uri}/sleep/20", timeout=15).status_code == 504
+    assert local.get(f"{made.uri}/sleep/0.1").status_code == 200
+    assert local.get(f"{made.uri}/sleep/20", timeout=15).status_code == 504
     (entry,) = eventually(
         lambda: cloud.entries('resource.labels.service_name="hasty" httpRequest.status=504')
     )
@@ -198,15 +199,15 @@ def test_a_service_without_a_ready_revision_answers_404(cloud: Cloud) -> None:
     with pytest.raises(exceptions.FailedPrecondition):
         cloud.deploy("never", image="exits")
     made = cloud.services.get_service(name=f"{PARENT}/services/never")
-    assert httpx.get(made.uri).status_code == 404
+    assert local.get(made.uri).status_code == 404
 
 
 def test_a_container_that_cannot_start_again_answers_503(cloud: Cloud, tmp_path: object) -> None:
     flag = f"{tmp_path}/started-once"
     script = f"test -e {flag} && exit 3; touch {flag}; exec $0 $1"
     made = cloud.deploy("once", command=["/bin/sh", "-c", script], args=_echo_words())
-    assert httpx.get(f"{made.uri}/crash").status_code == 503
-    assert httpx.get(made.uri, timeout=20).status_code == 503
+    assert local.get(f"{made.uri}/crash").status_code == 503
+    assert local.get(made.uri, timeout=20).status_code == 503
     failed = eventually(lambda: cloud.entries('resource.labels.service_name="once" httpRequest.status=503'))
     assert "The request failed because the instance could not start successfully." in {
         entry.text_payload for entry in failed
@@ -217,13 +218,13 @@ def test_half_a_request_does_not_hold_the_port(echo: run_v2.Service) -> None:
     host = urlsplit(echo.uri)
     with socket.create_connection((host.hostname, host.port)) as half:
         half.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
-        assert httpx.get(echo.uri).status_code == 200
+        assert local.get(echo.uri).status_code == 200
 
 
 def test_env_of_the_template_beats_that_of_the_image(cloud: Cloud) -> None:
-    assert httpx.get(cloud.deploy("image-env", image="echo-env").uri).json()["greeting"] == "from the image"
+    assert local.get(cloud.deploy("image-env", image="echo-env").uri).json()["greeting"] == "from the image"
     mine = cloud.deploy("template-env", image="echo-env", env={"GREETING": "mine"})
-    assert httpx.get(mine.uri).json()["greeting"] == "mine"
+    assert local.get(mine.uri).json()["greeting"] == "mine"
 
 
 def _echo_words() -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import local
 import pytest
 import websockets
 from emulator_cloud import ECHO, LATEST, PINNED, Cloud, connect, named_field, run_command, write_catalogue
@@ -68,7 +69,7 @@ async def test_a_full_instance_is_joined_by_another_and_both_end_when_idle(brisk
         assert await served_by(made, stack) in pids
     await asyncio.to_thread(eventually, lambda: brisk.pids("wide"), lambda left: left == [])
     await asyncio.to_thread(eventually, lambda: metric_of(brisk, "wide", "idle") == 0)
-    again = httpx.get(made.uri, timeout=20).json()
+    again = local.get(made.uri, timeout=20).json()
     assert again["pid"] not in pids
 
 
@@ -126,7 +127,7 @@ async def test_a_request_waits_for_a_place_and_is_turned_away_after_ten_seconds(
     )
     assert entry.severity == WARNING
     assert entry.text_payload.startswith("The request was aborted because there was no available instance.")
-    assert httpx.get(made.uri).status_code == 200
+    assert local.get(made.uri).status_code == 200
 
 
 @pytest.mark.conformance(MIN_INSTANCES)
@@ -161,20 +162,20 @@ def test_a_services_minimum_takes_effect_without_a_revision(brisk: Cloud) -> Non
 def test_a_minimum_is_restored_after_a_crash(brisk: Cloud) -> None:
     made = brisk.deploy("restored", scaling={"min_instance_count": 1})
     (pid,) = eventually(lambda: brisk.pids("restored"))
-    assert httpx.get(f"{made.uri}/crash").status_code == 503
+    assert local.get(f"{made.uri}/crash").status_code == 503
     eventually(lambda: brisk.pids("restored"), lambda pids: pids and pid not in pids)
 
 
 def test_a_revision_that_lost_its_traffic_is_ended_and_starts_again_on_demand(brisk: Cloud) -> None:
     made = brisk.deploy("rests", revision="rests-a")
-    pid = httpx.get(made.uri).json()["pid"]
+    pid = local.get(made.uri).json()["pid"]
     made.template.revision = "rests-b"
     made = brisk.update(made)
     eventually(lambda: pid not in brisk.pids("rests"))
 
     made.traffic = [run_v2.TrafficTarget(type_=PINNED, revision="rests-a", percent=100)]
     made = brisk.update(made)
-    again = httpx.get(made.uri, timeout=20).json()
+    again = local.get(made.uri, timeout=20).json()
     assert again["revision"] == "rests-a"
     assert again["pid"] != pid
 
@@ -188,7 +189,7 @@ def test_a_candidate_without_traffic_or_tag_is_still_warm_when_its_tag_comes(clo
     (candidate,) = set(cloud.pids("linger")) - set(old)
     made.traffic.append(run_v2.TrafficTarget(type_=PINNED, revision="linger-b", tag="candidate"))
     uri = next(status.uri for status in cloud.update(made).traffic_statuses if status.tag)
-    assert httpx.get(uri).json()["pid"] == candidate
+    assert local.get(uri).json()["pid"] == candidate
 
 
 @pytest.mark.conformance("https://cloud.google.com/run/docs/container-contract#response")
@@ -198,8 +199,8 @@ def test_the_time_limit_of_a_request_includes_the_start_of_its_instance(cloud: C
     command = {"command": ["/bin/sh", "-c", script], "args": [sys.executable, str(ECHO)]}
     made = cloud.deploy("slow-start", timeout={"seconds": 1}, **command)
     flag.touch()
-    assert httpx.get(f"{made.uri}/crash").status_code == 503
-    assert httpx.get(made.uri, timeout=20).status_code == 504
+    assert local.get(f"{made.uri}/crash").status_code == 503
+    assert local.get(made.uri, timeout=20).status_code == 504
 
 
 @pytest.mark.conformance(MIN_INSTANCES)

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import local
 import pytest
 from emulator_cloud import ROOT
 from gcloud_shell import Shell, require_gcloud, shell
@@ -65,12 +65,12 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 def service(staging: Shell) -> dict:
     """Return the service as the API shows it."""
-    return dict(httpx.get(f"{staging.info['http']}/v2/{SERVICE}", timeout=30).json())
+    return dict(local.get(f"{staging.info['http']}/v2/{SERVICE}", timeout=30).json())
 
 
 def previous_revision(staging: Shell) -> str:
     """Return the revision that was deployed first."""
-    listed = httpx.get(f"{staging.info['http']}/v2/{SERVICE}/revisions", timeout=30).json()
+    listed = local.get(f"{staging.info['http']}/v2/{SERVICE}/revisions", timeout=30).json()
     return min(revision["name"] for revision in listed["revisions"]).rsplit("/", 1)[1]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import local
 import pytest
 import websockets
 from emulator_cloud import PINNED, Cloud, run_command
@@ -23,7 +24,7 @@ def faults(cloud: Cloud) -> Iterator[str]:
     """The faults' address; all are switched off afterwards."""
     url = f"{cloud.info['http']}/faults"
     yield url
-    httpx.delete(url)
+    local.delete(url)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,13 @@ def streams(cloud: Cloud) -> run_v2.Service:
 
 def switch_on(url: str, name: str, **options: Any) -> None:
     """Switch a fault on."""
-    answer = httpx.post(url, json={"name": name, **options})
+    answer = local.post(url, json={"name": name, **options})
     assert answer.status_code == 200, answer.text
 
 
 def hits(url: str) -> int:
     """Return how often the only fault has hit."""
-    (fault,) = httpx.get(url).json()["faults"]
+    (fault,) = local.get(url).json()["faults"]
     return int(fault["hits"])
 
 
@@ -83,7 +84,7 @@ async def test_a_websocket_outlives_a_fault_that_ends_before_its_delay(
     switch_on(faults, "drop-stream", delay_s=0.5, seconds=0.2)
     async with socket_to(streams) as socket:
         await socket.recv()
-        await asyncio.to_thread(eventually, lambda: httpx.get(faults).json()["faults"] == [])
+        await asyncio.to_thread(eventually, lambda: local.get(faults).json()["faults"] == [])
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.8)
 
@@ -145,7 +146,7 @@ async def test_the_instance_that_serves_is_killed_and_another_takes_over(cloud: 
         assert (await client.get(f"{made.uri}/sleep/20")).status_code == 503
         assert await dropped(socket) == 1006
         assert hits(faults) == 1
-        httpx.delete(faults)
+        local.delete(faults)
         assert (await client.get(made.uri)).json()["pid"] != first
     signal = 'resource.labels.service_name="killed" "Container terminated on signal 9." severity=ERROR'
     assert await asyncio.to_thread(eventually, lambda: cloud.entries(signal))
@@ -156,10 +157,10 @@ def test_an_instance_lives_on_for_the_delay_and_other_services_are_left_alone(
 ) -> None:
     made = cloud.deploy("killed-late")
     switch_on(faults, "kill-instance", target="killed-l*", delay_s=0.3)
-    before = httpx.get(streams.uri).json()["pid"]
-    first = httpx.get(made.uri).json()["pid"]
+    before = local.get(streams.uri).json()["pid"]
+    first = local.get(made.uri).json()["pid"]
     eventually(lambda: first not in cloud.pids("killed-late"))
-    assert httpx.get(streams.uri).json()["pid"] == before
+    assert local.get(streams.uri).json()["pid"] == before
 
 
 def board() -> tuple[FaultBoard, Method]:
@@ -205,7 +206,7 @@ def test_an_api_stream_is_told_when_it_ends(fault: dict[str, Any], end_s: float 
 def test_a_fault_that_is_aimed_wrongly_is_refused_with_its_field(
     faults: str, document: dict[str, Any], field: str
 ) -> None:
-    answer = httpx.post(faults, json=document)
+    answer = local.post(faults, json=document)
     assert answer.status_code == 400
     (detail,) = answer.json()["error"]["details"]
     assert detail["fieldViolations"][0]["field"] == field

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import local
 import pandas as pd
 import pytest
 from cloud import HEALTHY, Staging
@@ -39,8 +39,8 @@ def visited(staging: Staging) -> tuple[str, pd.DataFrame]:
     """Return a revision that was asked twice, once for nothing, and its log once that is complete."""
     revision = staging.create()
     url = staging.cloud.run.service().url
-    httpx.get(f"{url}/health", headers={"User-Agent": "a-test/1"})
-    httpx.get(f"{url}/nothing-here")
+    local.get(f"{url}/health", headers={"User-Agent": "a-test/1"})
+    local.get(f"{url}/nothing-here")
     read = lambda: staging.cloud.logging.read(query(revision))  # noqa: E731
     return revision, eventually(read, lambda table: (table["log"] == "requests").sum() == 2)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
+import local
 import pytest
 from cloud import emulator_command
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
@@ -42,7 +42,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     """An emulator of the test's own, for its faults would hit everybody's log; gives its gRPC address."""
     info = json.loads(emulator_command("up", tmp_path, "--json", "--idle-timeout", "120").stdout)
     for fault in FAULTS:
-        assert httpx.post(f"{info['http']}/faults", json=fault).status_code == 200
+        assert local.post(f"{info['http']}/faults", json=fault).status_code == 200
     yield info["grpc"]
     emulator_command("down", tmp_path)
 

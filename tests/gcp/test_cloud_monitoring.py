@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import local
 import pandas as pd
 import pytest
 from cloud import Staging
@@ -33,7 +33,7 @@ def visited(staging: Staging, answered: int, refused: int) -> str:
     revision = staging.create()
     url = staging.cloud.run.service().url
     for path in ["/health"] * answered + ["/nothing-here"] * refused:
-        httpx.get(url + path)
+        local.get(url + path)
     eventually(lambda: read(staging, "request_count")["value"].sum() == answered + refused)
     return revision
 

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import local
 import pytest
 from cloud import HEALTHY, Staging, emulator_command, start_emulator
 from google.api_core.exceptions import Aborted
@@ -47,7 +47,7 @@ def test_a_created_service_is_described_as_it_is(staging: Staging) -> None:
     assert service.latest_ready.startswith(f"{staging.service}-00001-")
     assert service.traffic == (TrafficShare(revision=service.latest_ready, percent=100),)
     assert service.message == ""
-    assert httpx.get(f"{service.url}/health").json()["revision"] == service.latest_ready
+    assert local.get(f"{service.url}/health").json()["revision"] == service.latest_ready
 
 
 def test_a_ready_revision_is_described_with_its_times_and_its_memory_limit(staging: Staging) -> None:
@@ -177,8 +177,8 @@ def test_traffic_is_set_with_tags_that_have_urls_of_their_own(staging: Staging) 
     assert [(each.revision, each.percent, each.tag) for each in service.traffic] == [
         (first, 70, "old"), (second, 30, ""), (second, 0, "new"),
     ]  # fmt: skip
-    assert httpx.get(f"{service.tag_url('new')}/health").json()["revision"] == second
-    assert httpx.get(f"{service.tag_url('old')}/health").json()["revision"] == first
+    assert local.get(f"{service.tag_url('new')}/health").json()["revision"] == second
+    assert local.get(f"{service.tag_url('old')}/health").json()["revision"] == first
     assert service.generation == 3
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import httpx
+import local
 import pandas as pd
 import pytest
 from cloud import Staging
@@ -59,7 +59,7 @@ def test_entries_come_while_they_are_logged_of_the_asked_revisions_alone_until_i
     reader = Reader(logging.follow([revision, "another"], "httpRequest.status>=200"))
     other = Reader(logging.follow(["another"]))
     numbers = itertools.count()
-    eventually(lambda: httpx.get(f"{url}/health?{next(numbers)}") and len(reader.entries()))
+    eventually(lambda: local.get(f"{url}/health?{next(numbers)}") and len(reader.entries()))
     table = reader.entries()
 
     assert {name: str(dtype) for name, dtype in table.dtypes.items()} == DTYPES

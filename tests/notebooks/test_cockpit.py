@@ -39,7 +39,6 @@ def answer(page: LabPage, reason: str, button: str) -> None:
 
 
 def begin_and_approve(page: LabPage) -> None:
-    page.open("notebooks/00_start.ipynb")
     page.run_all()
     page.front.get_by_role("button", name="Begin a run").click()
     expect(page.output(1)).to_contain_text("Waits for somebody to approve the deployment.")

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
+import local
 import pytest
 from cloud import HEALTHY, Staging, measured
 
@@ -69,7 +69,7 @@ def test_the_candidate_gets_no_traffic_and_a_url_that_reaches_it_alone(staging: 
     assert staging.traffic() == {(baseline, "baseline"): 100, (candidate, "candidate"): 0}
     assert {(each.revision, each.tag): each.percent for each in evidence.traffic} == staging.traffic()
     answers = {
-        url: {httpx.get(f"{url}/health").json()["revision"] for _ in range(5)}
+        url: {local.get(f"{url}/health").json()["revision"] for _ in range(5)}
         for url in (evidence.candidate_url, evidence.baseline_url, evidence.service_url)
     }
     assert list(answers.values()) == [{candidate}, {baseline}, {baseline}]
@@ -104,7 +104,7 @@ def test_tags_of_other_people_survive_and_keep_their_revision(staging: Staging) 
 
     assert staging.traffic()[(old, "pr-7")] == 0
     assert len(evidence.traffic) == 3
-    assert httpx.get(f"{url}/health").json()["revision"] == old
+    assert local.get(f"{url}/health").json()["revision"] == old
 
 
 def test_a_second_deployment_takes_the_tags_over(staging: Staging) -> None:
@@ -125,8 +125,8 @@ def test_the_direct_strategy_gives_the_candidate_all_traffic(staging: Staging) -
     assert evidence.candidate is not None
     candidate = evidence.candidate.name
     assert staging.traffic() == {(baseline, "baseline"): 0, (candidate, "candidate"): 100}
-    assert httpx.get(f"{evidence.service_url}/health").json()["revision"] == candidate
-    assert httpx.get(f"{evidence.baseline_url}/health").json()["revision"] == baseline
+    assert local.get(f"{evidence.service_url}/health").json()["revision"] == candidate
+    assert local.get(f"{evidence.baseline_url}/health").json()["revision"] == baseline
 
 
 def test_a_service_in_the_middle_of_a_rollout_is_refused_and_left_alone(staging: Staging) -> None:

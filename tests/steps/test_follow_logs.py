@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import local
 import pytest
 from cloud import Staging
 from patience import eventually
@@ -49,8 +49,8 @@ def test_the_terminal_shows_a_runs_lines_and_follows_both_revisions_until_ctrl_c
     numbers = itertools.count()
 
     def ask() -> str:
-        httpx.get(f"{deployed.candidate_url}/health?{next(numbers)}&q=swordfish-4711")
-        httpx.get(f"{deployed.baseline_url}/nothing-here")
+        local.get(f"{deployed.candidate_url}/health?{next(numbers)}&q=swordfish-4711")
+        local.get(f"{deployed.baseline_url}/nothing-here")
         return out.read_text(encoding="utf-8")
 
     shown = eventually(ask, lambda text: "candidate" in text and "baseline" in text, timeout_s=60)

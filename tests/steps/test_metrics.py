@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
-import httpx
+import local
 import pytest
 from cloud import Staging, measured
 from patience import eventually
@@ -56,7 +56,7 @@ def warm_up(staging: Staging, deployed: DeployEvidence) -> None:
     The deployment itself has asked the candidate, too.
     """
     for url in (deployed.candidate_url, deployed.baseline_url):
-        httpx.get(f"{url}/health", timeout=30)
+        local.get(f"{url}/health", timeout=30)
     window = Window(start=deployed.window.start, end=deployed.window.start + timedelta(hours=1))
     eventually(lambda: staging.cloud.monitoring.read("request_count", window)["value"].sum() == 3)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import httpx
+import local
 import pytest
 from cloud import HEALTHY, Staging
 
@@ -25,7 +26,7 @@ def test_after_a_tag_deployment_the_candidates_tag_goes_and_the_baseline_serves(
     assert [session.status for session in evidence.sessions] == ["answered"] * 2
     assert (evidence.notes, evidence.output) == ((), "")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{deployed.candidate_url}/health")
+        local.get(f"{deployed.candidate_url}/health")
 
 
 def test_after_a_direct_deployment_all_traffic_comes_back(staging: Staging) -> None:
@@ -37,7 +38,7 @@ def test_after_a_direct_deployment_all_traffic_comes_back(staging: Staging) -> N
 
     assert (evidence.needed, evidence.verified) == (True, True)
     assert staging.traffic() == {(baseline, ""): 100}
-    assert httpx.get(f"{deployed.service_url}/health").json()["revision"] == baseline
+    assert local.get(f"{deployed.service_url}/health").json()["revision"] == baseline
 
 
 def test_a_second_rollback_changes_nothing_and_looks_again(staging: Staging) -> None:

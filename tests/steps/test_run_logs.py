@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import local
 import pandas as pd
 from cloud import Staging, measured
 
@@ -29,8 +29,8 @@ def test_what_only_the_candidate_says_is_new_and_no_entry_is_read_twice(staging:
     ports = staging.ports(plan)
     before = read_logs(plan, deployed, ports)
     for _ in range(3):
-        httpx.get(f"{deployed.candidate_url}/health")
-    httpx.get(f"{deployed.baseline_url}/nothing-here")
+        local.get(f"{deployed.candidate_url}/health")
+    local.get(f"{deployed.baseline_url}/nothing-here")
     seen = read_run_logs(plan, deployed, before.entries, ports)
 
     assert ids(before.entries) < ids(seen.entries)

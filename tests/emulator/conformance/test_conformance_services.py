@@ -2,6 +2,7 @@
 
 import api_pages as pages
 import httpx
+import local
 import pytest
 from emulator_cloud import LATEST, PINNED, POLLING, Cloud, service, short
 from google.api_core import exceptions
@@ -22,7 +23,7 @@ def test_a_new_service_is_ready_and_serves_its_first_revision(cloud: Cloud) -> N
     assert [(t.percent, t.revision) for t in made.traffic_statuses] == [
         (100, short(made.latest_ready_revision))
     ]
-    answer = httpx.get(made.uri).json()
+    answer = local.get(made.uri).json()
     assert (answer["greeting"], answer["service"]) == ("hello", "first")
     assert answer["revision"] == short(made.latest_ready_revision)
 
@@ -60,8 +61,8 @@ def test_a_tagged_revision_without_traffic_is_reached_by_its_tag_only(cloud: Clo
 
     statuses = {status.tag: status for status in updated.traffic_statuses}
     assert statuses["candidate"].uri not in ("", updated.uri)
-    assert httpx.get(statuses["candidate"].uri).json()["greeting"] == "new"
-    assert {httpx.get(updated.uri).json()["greeting"] for _ in range(20)} == {"old"}
+    assert local.get(statuses["candidate"].uri).json()["greeting"] == "new"
+    assert {local.get(updated.uri).json()["greeting"] for _ in range(20)} == {"old"}
     assert updated.generation == 2
 
 
@@ -69,17 +70,17 @@ def test_a_tagged_revision_without_traffic_is_reached_by_its_tag_only(cloud: Clo
 def test_a_tag_keeps_its_uri_when_it_moves_and_closes_when_it_goes(cloud: Cloud) -> None:
     made = cloud.deploy("moving-tag", traffic=[run_v2.TrafficTarget(type_=LATEST, percent=100, tag="live")])
     uri = made.traffic_statuses[0].uri
-    first = httpx.get(uri).json()["revision"]
+    first = local.get(uri).json()["revision"]
     made.template.revision = "moving-tag-second"
     made.template.containers[0].env.append(run_v2.EnvVar(name="GREETING", value="2"))
     made = cloud.update(made)
 
     assert made.traffic_statuses[0].uri == uri
-    assert httpx.get(uri).json()["revision"] == "moving-tag-second" != first
+    assert local.get(uri).json()["revision"] == "moving-tag-second" != first
     made.traffic = [run_v2.TrafficTarget(type_=LATEST, percent=100)]
     cloud.update(made)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(uri)
+        local.get(uri)
 
 
 @pytest.mark.conformance(pages.TRAFFIC)
@@ -88,12 +89,12 @@ def test_latest_follows_the_newest_ready_revision_and_a_pin_does_not(cloud: Clou
     first = short(made.latest_ready_revision)
     made.template.containers[0].env.append(run_v2.EnvVar(name="GREETING", value="second"))
     made = cloud.update(made)
-    assert httpx.get(made.uri).json()["greeting"] == "second"
+    assert local.get(made.uri).json()["greeting"] == "second"
 
     made.traffic = [run_v2.TrafficTarget(type_=PINNED, revision=first, percent=100)]
     made.template.containers[0].env[0].value = "third"
     made = cloud.update(made)
-    assert httpx.get(made.uri).json()["revision"] == first
+    assert local.get(made.uri).json()["revision"] == first
     assert short(made.latest_ready_revision).startswith("follows-00003-")
 
 
@@ -123,7 +124,7 @@ def test_a_mask_limits_what_an_update_changes(cloud: Cloud) -> None:
 def test_allow_missing_creates_the_service(cloud: Cloud) -> None:
     upserted = run_v2.Service(name=f"{cloud.parent}/services/upserted", template=service().template)
     made = cloud.update(upserted, allow_missing=True)
-    assert httpx.get(made.uri).status_code == 200
+    assert local.get(made.uri).status_code == 200
 
 
 @pytest.mark.conformance(pages.CREATE)
@@ -165,7 +166,7 @@ def test_a_deleted_service_is_gone_with_its_port(cloud: Cloud) -> None:
     with pytest.raises(exceptions.NotFound):
         cloud.services.get_service(name=made.name)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(made.uri)
+        local.get(made.uri)
 
 
 SECRET = {"name": "KEY", "value_source": {"secret_key_ref": {"secret": "s", "version": "1"}}}
