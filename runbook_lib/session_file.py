@@ -9,12 +9,14 @@ from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from runbook_lib.disk import UNFINISHED, new_beside, put_in_place, writing
 from runbook_lib.evidence import Session
 from runbook_lib.evidence.session_table import session_table
 from runbook_lib.redact_table import redact_table
 
+_SESSION = TypeAdapter(Session)
 _TEXT = pa.large_string()
 _TEXTS = pa.list_(pa.string())
 _EVENT = pa.struct({"type": pa.string(), "at_s": pa.float64(), "sequence": pa.int64()})
@@ -81,7 +83,7 @@ class SessionFile:
                 last = first + table.metadata.row_group(group).num_rows
                 if mine := sorted(row for row in rows if first <= row < last):
                     there = table.read_row_group(group).take([row - first for row in mine]).to_pylist()
-                    found |= zip(mine, map(Session.model_validate, there), strict=True)
+                    found |= zip(mine, map(_SESSION.validate_python, there), strict=True)
                 first = last
         return found
 

@@ -12,19 +12,19 @@ from runbook_lib.evidence import ROLES, Role, Session
 from runbook_lib.ports import Answer, ChatSession
 
 # The literal first, so that it is searched for as one; within bounds, so that hostile text costs linear time.
-_MARKS = tuple(
-    re.compile(rf"{role}(?<!\w{role})-[a-z]{{1,40}}(?:-[a-z]{{1,40}}){{0,7}}-u(\d{{1,9}})t\d{{1,9}}\b")
+_MARKS = {
+    role: re.compile(rf"{role}(?<!\w{role})-[a-z]{{1,40}}(?:-[a-z]{{1,40}}){{0,7}}-u(\d{{1,9}})t\d{{1,9}}\b")
     for role in ROLES
-)
+}
 _MOST_FOREIGN_MARKS = 20
 OUR_AGENT = "runbook/"
 """Begins the user agent of every request that a run makes; the run's id follows."""
 WRONG_AGENT = "the agent that answered was"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Attempt:
-    """One session that is going to be made, with one message.
+    """One session that is made, with one message.
 
     Attributes:
         user_number: The number in the user's name; it also says whose a mark is.
@@ -48,14 +48,10 @@ class Attempt:
         """The unique text to send, e.g. `candidate-load-u17t1`."""
         return f"{self.role}-{self.probe}-u{self.user_number}t{self.turn}"
 
-    def begun(self, after_s: float, lag_s: float) -> Attempt:
-        """Return it as it was begun, in a load that started `after_s` late because of its logins."""
-        # As `dataclasses.replace` does, in half the time: a load asks once for each session.
-        return Attempt(
-            probe=self.probe, role=self.role, number=self.number, user_number=self.user_number,
-            user=self.user, agent=self.agent, turn=self.turn,
-            intended_s=self.intended_s + after_s, lag_s=lag_s,
-        )  # fmt: skip
+    def begin(self, after_s: float, lag_s: float) -> None:
+        """Begin it, in a load that started `after_s` late; the client itself was late by `lag_s`."""
+        self.intended_s += after_s
+        self.lag_s = lag_s
 
     def login_failed(self, error: AgentError) -> Session:
         """Return the record of a session that got no token."""
@@ -70,19 +66,24 @@ class Attempt:
 
     def ended(self, answer: Answer, *, chat: ChatSession, connect_s: float, detail: str = "") -> Session:
         """Return the record of a session that was opened; `detail` is trouble outside of the answer."""
-        marks = _marks_in(answer.text)
+        mine, found = self.mark, _marks_in(answer.text)
+        clean = bool(found) and all(match[0] == mine for match in found)
         return self._session(
+            mark=mine,
             status=answer.status,
             connect_s=connect_s,
             answer_s=answer.answer_s,
             session_id=chat.session_id,
             user_id=chat.user_id,
             revision=chat.revision,
-            foreign_marks=self._foreign(marks),
+            foreign_marks=() if clean else self._foreign(found),
             foreign_ids=answer.foreign_ids,
             violations=answer.violations,
             events=answer.events,
-            detail=answer.detail or self._echo_missing(answer, marks) or self._wrong_agent(answer) or detail,
+            detail=answer.detail
+            or ("" if clean else self._echo_missing(answer, found))
+            or self._wrong_agent(answer)
+            or detail,
         )
 
     def foreign_marks(self, text: str) -> tuple[str, ...]:
@@ -105,16 +106,16 @@ class Attempt:
         wrong = answer.agent and answer.agent != self.agent
         return f"{WRONG_AGENT} {answer.agent}, not {self.agent}" if wrong else ""
 
-    def _session(self, **outcome: Any) -> Session:
+    def _session(self, *, mark: str = "", **outcome: Any) -> Session:
         return Session(
             probe=self.probe, role=self.role, number=self.number, user=self.user, agent=self.agent,
-            mark=self.mark, intended_s=self.intended_s, lag_s=self.lag_s, **outcome,
+            mark=mark or self.mark, intended_s=self.intended_s, lag_s=self.lag_s, **outcome,
         )  # fmt: skip
 
 
 def _marks_in(text: str) -> list[re.Match[str]]:
     """Return all marks in `text`, in order of appearance."""
-    found = [match for marks in _MARKS for match in marks.finditer(text)]
+    found = [match for role, marks in _MARKS.items() if role in text for match in marks.finditer(text)]
     return sorted(found, key=re.Match.start) if len(found) > 1 else found
 
 

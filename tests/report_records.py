@@ -27,6 +27,7 @@ from runbook_lib.evidence import (
     Window,
 )
 from runbook_lib.evidence.logs import LogFinding, LogsEvidence, LogTemplate, RequestStatistics
+from runbook_lib.evidence.session_table import session_table
 from runbook_lib.evidence.suites import SuiteResult, SuitesEvidence, TestResult, Trouble
 from runbook_lib.plan import Plan
 from runbook_lib.report.record import RunRecord
@@ -191,8 +192,8 @@ def load_table(lost: int = 0) -> pd.DataFrame:
             answer = None if gone else 0.30 * slow * (1 + 0.2 * wave)
             status = "handshake_rejected" if gone else "answered"
             rows.append(session(number, role, probe="load", connect_s=connect, answer_s=answer, status=status,
-                                intended_s=number / 6).model_dump())  # fmt: skip
-    return pd.DataFrame(rows)
+                                intended_s=number / 6))  # fmt: skip
+    return session_table(rows)
 
 
 def series_table(leak_mib: float = 0.0) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +45,7 @@ def full(number: int) -> Session:
         "events": EVENTS,
         "detail": "d",
     }
-    return bare(number).model_copy(update=more | came)
+    return replace(bare(number), **more | came)
 
 
 def hidden(folder: RunFolder) -> list[str]:
@@ -71,7 +72,7 @@ def test_waves_of_bare_and_of_full_sessions_make_the_table_that_all_of_them_make
 def test_a_wave_that_began_later_is_on_the_clock_of_the_load(folder: RunFolder) -> None:
     with folder.keep_sessions("load_sessions") as kept:
         for after_s in (0.0, 12.5):
-            kept.add([bare(0), bare(1).model_copy(update={"intended_s": 0.5})], after_s)
+            kept.add([bare(0), replace(bare(1), intended_s=0.5)], after_s)
     found = folder.find_table("load_sessions", ["intended_s"])
     assert found is not None
     assert list(found["intended_s"]) == [0, 0.5, 12.5, 13]
@@ -88,10 +89,10 @@ def test_a_table_without_a_session_has_the_same_types(folder: RunFolder) -> None
 
 def test_secrets_are_masked_and_rows_are_read_back_in_any_wave(folder: RunFolder) -> None:
     with folder.keep_sessions("load_sessions") as kept:
-        kept.add([bare(0), full(1).model_copy(update={"foreign_ids": (TOKEN, "i"), "detail": TOKEN})])
+        kept.add([bare(0), replace(full(1), foreign_ids=(TOKEN, "i"), detail=TOKEN)])
         kept.add([full(2), bare(3)])
         found = kept.at({3, 1})
-    masked = full(1).model_copy(update={"foreign_ids": ("[redacted]", "i"), "detail": "[redacted]"})
+    masked = replace(full(1), foreign_ids=("[redacted]", "i"), detail="[redacted]")
     assert found == {1: masked, 3: bare(3)}
     assert TOKEN.encode() not in (folder.path / "evidence" / "load_sessions.parquet").read_bytes()
 

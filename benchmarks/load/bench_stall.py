@@ -39,7 +39,7 @@ async def reported(url: str, seed: int) -> tuple[Figures, dict[str, float]]:
     agents, probes = client("fast", load)
     job, told = LoadJob(urls={"candidate": url}, arrivals=tuple(arrivals(load))), list[Tallies]()
     called = time.monotonic()
-    made = await make_sessions(agents, job, probes, told.append, load.max_open)
+    made = await make_sessions(agents, job, probes, told.append, load.max_open, time.time())
     assert {each.status for each in made} == {"answered"}
     return Figures.of(told[-1]["candidate"]), {each.mark: called + each.intended_s for each in made}
 

@@ -59,7 +59,7 @@ async def sessions(url: str, engine: str, count: int, rate: float = 0) -> dict[s
     agents, probes = client(engine, load)
     told: list[Tallies] = []
     job = LoadJob(urls={"candidate": url}, arrivals=tuple(arrivals(load)))
-    made = await make_sessions(agents, job, probes, told.append, load.max_open)
+    made = await make_sessions(agents, job, probes, told.append, load.max_open, time.time())
     took_s, used_s = time.perf_counter() - agents.began[0], time.process_time() - agents.began[1]
     bad = [each for each in made if each.status != "answered" or each.violations or each.foreign_marks]
     assert not bad, bad[0]

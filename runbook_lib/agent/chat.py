@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from functools import partial
 
 from runbook_lib.agent.conversation import Conversation, Stop
 from runbook_lib.ports import LISTEN_S, Answer
-
-Ask = Callable[[], str]
-Enough = Callable[[], bool]
 
 
 class Chat(ABC):
@@ -36,33 +31,27 @@ class Chat(ABC):
 
     async def chat(self, content: str, agent: str, listen_s: float = LISTEN_S) -> Answer:
         """Send one message and collect its answer; what goes wrong is told in it, not raised."""
-        ask = partial(self._conversation.send, content, agent)
-        stop, detail = await self._exchange(ask, self._is_answered, listen_s)
-        return self._conversation.answer(stop, detail)
+        return self._conversation.answer(*await self._exchange(content, agent, listen_s))
 
     async def drop(self, content: str, agent: str) -> Answer:
         """Send one message, and when its answer has begun vanish without a word, as a lost network does."""
-        ask = partial(self._conversation.send, content, agent)
-        stop, detail = await self._exchange(ask, self._is_begun, listen_s=0)
+        stop, detail = await self._exchange(content, agent, listen_s=0, until_begun=True)
         self._vanish()
         return self._conversation.answer(stop or "closed", detail or "dropped on purpose")
-
-    def _is_answered(self) -> bool:
-        return self._conversation.ended
-
-    def _is_begun(self) -> bool:
-        return bool(self._conversation.events)
 
     @abstractmethod
     async def close(self) -> None:
         """Close it; never raises."""
 
     @abstractmethod
-    async def _exchange(self, ask: Ask, enough: Enough, listen_s: float) -> tuple[Stop | None, str]:
+    async def _exchange(
+        self, content: str, agent: str, listen_s: float, *, until_begun: bool = False
+    ) -> tuple[Stop | None, str]:
         """Send a message and feed what comes; return why no more will, and nothing if there was enough.
 
         Before that, listen for `engine.LISTEN_BEFORE_S` to what comes though nothing was asked. Once there is
-        enough, go on for `listen_s`: a final event that is sent twice shows only to a listener.
+        enough, the whole answer or its first event, go on for `listen_s`: a final event that is sent twice
+        shows only to a listener.
         """
 
     @abstractmethod

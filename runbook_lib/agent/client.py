@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import Callable, Mapping
@@ -97,16 +96,14 @@ class AgentClient:
             TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
         """
         offer = offer or self._offer
-        path, limit_s = offer.path.partition("?")[0], self._probes.connect_timeout_s
-        coded = _base64url(token)
+        path, coded = offer.path.partition("?")[0], _base64url(token)
         clean = partial(redact, secrets=(*self._secrets, token, coded) if token else self._secrets)
         try:
-            async with asyncio.timeout(limit_s):
-                call = self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
-                return await self._engine.open(call)
+            call = self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
+            return await self._engine.open(call)
         # `from None`: what websockets says of a handshake may hold the token.
         except TimeoutError:
-            raise TurnTimeout(f"the session on {path}", limit_s) from None
+            raise TurnTimeout(f"the session on {path}", self._probes.connect_timeout_s) from None
         except InvalidStatus as refusal:
             body = (refusal.response.body or b"").decode(errors="replace").strip()
             detail = clean(body)[:200] or refusal.response.reason_phrase
@@ -160,7 +157,7 @@ class AgentClient:
         target = Target(
             url=url, path=self._probes.protocol.path, selects=offer.subprotocols == self._offer.subprotocols,
             user_agent=self._user_agent, greeting=self._probes.protocol.greeting,
-            answer_timeout_s=self._probes.answer_timeout_s,
+            connect_timeout_s=self._probes.connect_timeout_s, answer_timeout_s=self._probes.answer_timeout_s,
             tls=self._http.tls if url.startswith("wss") else None,
         )  # fmt: skip
         return _Way(

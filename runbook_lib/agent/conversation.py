@@ -210,12 +210,15 @@ class Conversation:
         return f"{detail}; the last event was {last.type} at {last.at_s:.2f} s"
 
     def _forget(self) -> None:
-        if isinstance(self._run, str):
-            self._earlier_runs[self._run] = None
+        self._end_run(self._run)
+        self._turn, self._frames, self._strays, self._characters = None, [], [], 0
+
+    def _end_run(self, run: object) -> None:
+        if isinstance(run, str):
+            self._earlier_runs[run] = None
         if len(self._earlier_runs) > _ANSWERS_REMEMBERED:
             del self._earlier_runs[next(iter(self._earlier_runs))]
             self._earlier_ids.clear()
-        self._turn, self._frames, self._strays, self._characters = None, [], [], 0
 
     def _told(self, field: str | None) -> str:
         told = self._known.get(field or "")

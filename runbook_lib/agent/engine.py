@@ -43,6 +43,7 @@ class Target:
     selects: bool
     user_agent: str
     greeting: str | None
+    connect_timeout_s: float
     answer_timeout_s: float
     tls: ssl.SSLContext | None
 
@@ -89,9 +90,10 @@ class Engine(Protocol):
         ...
 
     async def open(self, call: Call) -> ChatSession:
-        """Open a session; the greeting, if there is one, has been received. The caller limits the time.
+        """Open a session; the greeting, if there is one, has been received.
 
         Raises:
+            TimeoutError: If it takes longer than the target's `connect_timeout_s`.
             HandshakeRejected: If another subprotocol was selected, or the session ended before its greeting.
             ProtocolViolation: If it begins with something else than the greeting.
             WebSocketException, OSError, ValueError: If it cannot be opened, as the library says it.

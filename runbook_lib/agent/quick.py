@@ -1,8 +1,9 @@
 """Follow answers that are as they should be at a fraction of the cost; leave all others to `Conversation`.
 
-A frame is quick if it is the next thing that the contract allows and contradicts nothing that came before it.
-At the first one that is not, all frames of the answer go to `Conversation` one by one, so that only its word
-counts on whatever is odd. That both say the same of every answer is tested.
+Of a frame that comes only its type is looked at: it has to be one that may come next. All else is looked at
+for the events of an answer together, by maps that run without a line of Python for each. Where anything is
+odd, all frames of the answer go to `Conversation` one by one, so that only its word counts on that. That both
+say the same of every answer is tested.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from operator import itemgetter
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 
 from runbook_lib.agent.contract import Body, Contract, reader
 from runbook_lib.agent.conversation import MAX_CHARACTERS, Conversation, Stop, new_id, parse
@@ -30,8 +30,9 @@ from runbook_lib.redact import redact
 
 _LONGEST_FOR_ORJSON = 1900
 """Longer frames may hold what `json` refuses and orjson reads: thousands of digits, or of nested lists."""
-_EVENTS = TypeAdapter(tuple[EventSeen, ...])
-_NO_RUN = object()
+_AT_ONCE = 64
+"""So many events are looked at together at most: decoded, they take ten times the memory of their frames."""
+_OBJECTS, _TEXTS, _WHOLE_NUMBERS = {dict}, {str}, {int}
 _PLACEHOLDER = re.compile(r"\{(content|agent|message_id)\}")
 
 
@@ -42,17 +43,18 @@ class Expectations:
         plan = contract.protocol
         self.contract, self.most, self.last = contract, plan.most_frames, len(contract.expected) - 1
         self.next = [*map(self._next, range(self.last + 1)), self._next(-1)]
-        self.flat = frozenset(field for field in plan.required_fields if "." not in field)
+        self.kind = _reader_of(plan.type_field)
         self.deep = tuple(reader(field) for field in plan.required_fields if "." in field)
-        self.same_names = tuple(name for name, _ in contract.same_fields)
+        self.required = _reader_of_all(tuple(field for field in plan.required_fields if "." not in field))
+        same = tuple(name for name, _ in contract.same_fields)
+        self.shared = _reader_of_all((*same, plan.run_field) if plan.run_field else same)
         of_session = (plan.user_field, plan.session_field)
-        self.of_session = {name: place for place, name in enumerate(self.same_names) if name in of_session}
+        self.of_session = tuple((name, place) for place, name in enumerate(same) if name in of_session)
         holder = plan.answer_field.partition(".")[0]
-        self.holder = holder if holder in plan.required_fields else None
-        self.numbered, self.has_runs = plan.sequence_field is not None, plan.run_field is not None
-        self.has_ids = plan.id_field is not None
-        fields = (plan.type_field, plan.id_field, plan.run_field, plan.sequence_field, *self.same_names)
-        self.facts = _reader_of_all(fields)
+        self.holder = itemgetter(holder) if holder in plan.required_fields else None
+        self.has_runs = plan.run_field is not None
+        self.message_id = _reader_of(plan.id_field) if plan.id_field else None
+        self.sequence = _reader_of(plan.sequence_field) if plan.sequence_field else None
         self.names_messages = "{message_id}" in json.dumps(plan.message)
         self.reply_to = reader(plan.correlation_field) if plan.correlation_field else None
         self.agent, self.answer_text = reader(plan.agent_field), reader(plan.answer_field)
@@ -75,28 +77,27 @@ class Expectations:
         return parts if _joined(parts, trial) == json.dumps(filled(template, **trial)) else None
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(slots=True)
 class _Quick:
-    """An answer all of whose frames were quick so far. `place` is that of the furthest event."""
+    """An answer that was quick so far.
+
+    Attributes:
+        asked: The agent that was asked for.
+        place: That of the furthest event.
+        seen: Each frame, its type, and when it came.
+        bodies: What the last frames hold; those before have been looked at.
+        shared: What all events that have been looked at say: the fields that are the same, and the run.
+    """
 
     sent_id: str
+    asked: str
     place: int = -1
-    frames: list[str] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    times_s: list[float] = field(default_factory=list)
-    same: list[str] | None = None
-    ids: set[str] = field(default_factory=set)
-    run: Any = _NO_RUN
-    agent: str = ""
     characters: int = 0
-
-    def events(self, numbered: bool) -> tuple[EventSeen, ...]:
-        """Return them as evidence."""
-        numbers = range(1, len(self.kinds) + 1) if numbered else repeat(None)
-        seen = zip(self.kinds, self.times_s, numbers)  # noqa: B905 - endless
-        return _EVENTS.validate_python(
-            [{"type": kind, "at_s": at_s, "sequence": number} for kind, at_s, number in seen]
-        )
+    seen: list[tuple[str, str, float]] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
+    shared: tuple[Any, ...] | None = None
+    ids: set[str] = field(default_factory=set)
+    agent: str = ""
 
 
 class QuickConversation(Conversation):
@@ -115,7 +116,8 @@ class QuickConversation(Conversation):
     @property
     def events(self) -> tuple[EventSeen, ...]:
         """The events of the answer so far."""
-        return self._events(self._quick) if self._quick else super().events
+        self._at_length()
+        return super().events
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -129,27 +131,22 @@ class QuickConversation(Conversation):
         parts = self._expectations.message_parts
         if parts is None or self._frames:
             return super().send(content, agent)
-        self._quick = _Quick(sent_id=new_id() if self._expectations.names_messages else "")
-        return _joined(parts, {"content": content, "agent": agent, "message_id": self._quick.sent_id})
+        quick = self._quick = _Quick(new_id() if self._expectations.names_messages else "", agent)
+        return _joined(parts, {"content": content, "agent": agent, "message_id": quick.sent_id})
 
     def feed(self, frame: str | bytes, at_s: float = 0.0) -> None:
         """Take the next frame, which arrived `at_s` seconds after the message was sent."""
-        if self._quick is None or isinstance(frame, bytes) or not self._take(self._quick, frame, at_s):
+        if isinstance(frame, bytes):
             self._at_length()
+        if self._quick is None or not self._taken(self._quick, (frame,), at_s):  # type: ignore[arg-type]
             super().feed(frame, at_s)
 
     def feed_until_end(self, frames: Sequence[str], at_s: float) -> int:
         """Take frames that came together; see `Conversation.feed_until_end`."""
-        quick, last = self._quick, self._expectations.last
-        if quick is None:
-            return super().feed_until_end(frames, at_s)
-        for taken, frame in enumerate(frames):
-            if not self._take(quick, frame, at_s):
-                self._at_length()
-                return taken + super().feed_until_end(frames[taken:], at_s)
-            if quick.place == last:
-                return taken + 1
-        return len(frames)
+        taken = self._taken(self._quick, frames, at_s) if self._quick else 0
+        if self._quick is None and not (taken and self.ended):
+            taken += super().feed_until_end(frames[taken:], at_s)
+        return taken
 
     def answer(self, stop: Stop | None = None, detail: str = "") -> Answer:
         """Return what came; see `Conversation.answer`."""
@@ -159,77 +156,92 @@ class QuickConversation(Conversation):
             return super().answer(stop, detail)
         self._quick = None
         self._remember(quick)
+        frames, kinds, times_s = zip(*quick.seen, strict=True)
+        numbers = range(1, len(kinds) + 1) if self._expectations.sequence else repeat(None)
         return Answer(
-            status="answered", answer_s=quick.times_s[-1], events=self._events(quick), violations=(),
-            agent=quick.agent, text="\n".join(quick.frames),
+            status="answered", answer_s=times_s[-1], violations=(),
+            events=tuple(map(EventSeen, kinds, times_s, numbers)), agent=quick.agent, text="\n".join(frames),
         )  # fmt: skip
 
-    def _events(self, quick: _Quick) -> tuple[EventSeen, ...]:
-        return quick.events(numbered=self._expectations.numbered)
+    def _taken(self, quick: _Quick, frames: Sequence[str], at_s: float) -> int:
+        """Take frames until the answer has ended or is odd, then hand it over; return how many that were."""
+        wanted, bodies, seen = self._expectations, quick.bodies, quick.seen
+        quick.characters += sum(map(len, frames))
+        if quick.characters > MAX_CHARACTERS or len(seen) + len(frames) >= wanted.most:
+            self._at_length()
+            return 0
+        for number, frame in enumerate(frames):
+            try:
+                body = orjson.loads(frame) if len(frame) <= _LONGEST_FOR_ORJSON else parse(frame)
+                kind = wanted.kind(body)  # type: ignore[arg-type]  # what is no object is a TypeError
+                quick.place = wanted.next[quick.place][kind]
+            except (KeyError, TypeError, ValueError):  # it is no JSON or no object, or may not come now
+                self._at_length()
+                return number
+            bodies.append(body)  # type: ignore[arg-type]
+            seen.append((frame, kind, at_s))
+            if quick.place == wanted.last:
+                self._look(quick)
+                return number + 1
+        if len(bodies) >= _AT_ONCE:
+            self._look(quick)
+        return len(frames)
 
-    def _take(self, quick: _Quick, frame: str, at_s: float) -> bool:
-        """Take a frame if it is quick; it calls as little as it can, for it looks at each event of a load."""
-        body, wanted, number = _decoded(frame), self._expectations, len(quick.kinds) + 1
-        quick.characters += len(frame)
-        if body is None or quick.characters > MAX_CHARACTERS:
-            return False
+    def _look(self, quick: _Quick) -> None:
+        """Look at the events that have not been looked at; hand over what is odd."""
+        if not self._are_whole(quick):
+            return self._at_length()
+        quick.agent = quick.agent or self._agent_of(quick)
+        return quick.bodies.clear()
+
+    def _are_whole(self, quick: _Quick) -> bool:
+        """Say whether the events that have not been looked at are as they should be."""
+        wanted, bodies = self._expectations, quick.bodies
         try:
-            kind, message_id, run, sequence, *same = wanted.facts(body)
-            place = wanted.next[quick.place][kind]
-            if (
-                not body.keys() >= wanted.flat
-                or (wanted.numbered and (sequence != number or type(sequence) is not int))
-                or (same != quick.same and not self._is_the_first(quick, same))
-                or (wanted.has_runs and run != quick.run and not self._is_a_new_run(quick, run))
-                or message_id in quick.ids
-                or message_id in self._earlier_ids
-                or (wanted.has_ids and type(message_id) is not str)
-                or not self._is_whole(quick, body, place)
-            ):
-                return False
+            return (
+                self._say_the_same(quick)
+                and len(list(map(wanted.required, bodies))) == len(bodies)  # a KeyError, where one is missing
+                and (wanted.message_id is None or self._have_new_ids(quick, wanted.message_id))
+                and (wanted.sequence is None or _are_numbered(quick, wanted.sequence))
+                and (wanted.holder is None or set(map(type, map(wanted.holder, bodies))) == _OBJECTS)
+                and None not in (read(body) for read in wanted.deep for body in bodies)
+                and (wanted.reply_to is None or {None, quick.sent_id} >= set(map(wanted.reply_to, bodies)))
+                and (quick.place < wanted.last or type(wanted.answer_text(bodies[-1])) is str)
+            )
         except (KeyError, TypeError):  # a field is not there, or holds a list or an object
             return False
-        if wanted.has_ids:
-            quick.ids.add(message_id)
-        quick.place = place
-        quick.frames.append(frame)
-        quick.kinds.append(kind)
-        quick.times_s.append(at_s)
-        return True
 
-    def _is_whole(self, quick: _Quick, body: Body, place: int) -> bool:
-        """Say whether what the event holds is of its kind, and it is not one too many."""
-        wanted = self._expectations
-        if wanted.holder and type(body[wanted.holder]) is not dict:
+    def _say_the_same(self, quick: _Quick) -> bool:
+        """Say whether they have in common what they should, and it is what the session said before."""
+        (shared, *others) = set(map(self._expectations.shared, quick.bodies))
+        if others or quick.shared not in (None, shared):
             return False
-        if wanted.deep and any(read(body) is None for read in wanted.deep):
-            return False
-        if not quick.agent and type(agent := wanted.agent(body)) is str:
-            quick.agent = word(agent, self._clean)
-        if wanted.reply_to and wanted.reply_to(body) not in (None, quick.sent_id):
-            return False
-        if place == wanted.last:
-            return type(wanted.answer_text(body)) is str
-        return len(quick.kinds) + 1 < wanted.most
+        quick.shared = shared
+        return (
+            set(map(type, shared)) <= _TEXTS
+            and (not self._expectations.has_runs or shared[-1] not in self._earlier_runs)
+            and (not self._known or self._is_of_this_session(shared))
+        )
 
-    def _is_the_first(self, quick: _Quick, same: list[Any]) -> bool:
-        """Say whether an answer's first event repeats what the session said before."""
-        if quick.same is not None:
-            return False
-        for name, value in zip(self._expectations.same_names, same, strict=True):
-            if type(value) is not str:
-                return False
-            if name in self._expectations.of_session and self._known.get(name, value) != value:
-                return False
-        quick.same = same
-        return True
+    def _is_of_this_session(self, shared: tuple[Any, ...]) -> bool:
+        """Say whether user and session are those that it named before."""
+        of_session = self._expectations.of_session
+        return all(self._known.get(name, shared[place]) == shared[place] for name, place in of_session)
 
-    def _is_a_new_run(self, quick: _Quick, run: Any) -> bool:
-        """Say whether a run begins with this event, and is none of the runs before."""
-        if quick.run is not _NO_RUN or type(run) is not str or run in self._earlier_runs:
-            return False
-        quick.run = run
-        return True
+    def _have_new_ids(self, quick: _Quick, message_id: Callable[[Body], Any]) -> bool:
+        """Say whether each has an id of its own."""
+        ids = set(map(message_id, quick.bodies))
+        new = (
+            len(ids) == len(quick.bodies) and ids.isdisjoint(quick.ids) and ids.isdisjoint(self._earlier_ids)
+        )
+        quick.ids |= ids
+        return new and set(map(type, ids)) == _TEXTS
+
+    def _agent_of(self, quick: _Quick) -> str:
+        """Return the agent that they name; the one that was asked for is our own word, and clean."""
+        found = map(self._expectations.agent, quick.bodies)
+        agent = next((each for each in found if type(each) is str and each), "")
+        return agent if agent in ("", quick.asked) else word(agent, self._clean)
 
     def _at_length(self) -> None:
         """Hand the answer that is under way over to `Conversation`."""
@@ -238,26 +250,36 @@ class QuickConversation(Conversation):
             return
         self._sent_id, self._run, self._came = quick.sent_id, None, 0
         self._turn = Turn(self._contract, self._known, self._earlier_ids, self._clean)
-        for number, frame in enumerate(quick.frames):
-            super().feed(frame, quick.times_s[number])
+        for frame, _, at_s in quick.seen:
+            super().feed(frame, at_s)
 
     def _remember(self, quick: _Quick) -> None:
         """Keep of an answer what `Conversation` would."""
-        same = quick.same or []
-        for name, place in self._expectations.of_session.items():
-            self._known.setdefault(name, same[place])
+        shared = quick.shared or ()
+        for name, place in self._expectations.of_session:
+            self._known.setdefault(name, shared[place])
         self._earlier_ids |= quick.ids
-        self._run = None if quick.run is _NO_RUN else quick.run
-        self._forget()
+        self._end_run(shared[-1] if self._expectations.has_runs else None)
 
 
-def _reader_of_all(paths: tuple[str | None, ...]) -> Callable[[Body], tuple[Any, ...]]:
+def _are_numbered(quick: _Quick, sequence: Callable[[Body], Any]) -> bool:
+    """Say whether they are numbered on from those before."""
+    numbers = list(map(sequence, quick.bodies))
+    first = len(quick.seen) + 1 - len(numbers)
+    return numbers == list(range(first, first + len(numbers))) and set(map(type, numbers)) == _WHOLE_NUMBERS
+
+
+def _reader_of_all(paths: tuple[str, ...]) -> Callable[[Body], tuple[Any, ...]]:
     """Return what reads several paths at once; a KeyError may come where one of them is not there."""
-    plain = [path for path in paths if path is not None and "." not in path]
-    if len(plain) == len(paths):
-        return itemgetter(*plain)
-    reads = tuple(map(reader, paths))
+    if len(paths) > 1 and "." not in "".join(paths):
+        return itemgetter(*paths)
+    reads = tuple(map(_reader_of, paths))
     return lambda body: tuple(read(body) for read in reads)
+
+
+def _reader_of(path: str) -> Callable[[Body], Any]:
+    """Return what reads one path, likewise."""
+    return reader(path) if "." in path else itemgetter(path)
 
 
 def _joined(parts: tuple[str, ...], values: dict[str, str]) -> str:
@@ -265,13 +287,3 @@ def _joined(parts: tuple[str, ...], values: dict[str, str]) -> str:
     filled_in = list(parts)
     filled_in[1::2] = [encode_basestring_ascii(values[name])[1:-1] for name in parts[1::2]]
     return "".join(filled_in)
-
-
-def _decoded(frame: str) -> Body | None:
-    if len(frame) > _LONGEST_FOR_ORJSON:
-        return parse(frame)
-    try:
-        body = orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        return None
-    return body if type(body) is dict else None

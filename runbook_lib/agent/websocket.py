@@ -9,7 +9,7 @@ from contextlib import suppress
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from runbook_lib.agent.chat import Ask, Chat, Enough
+from runbook_lib.agent.chat import Chat
 from runbook_lib.agent.conversation import Conversation, Stop
 from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, LISTEN_BEFORE_S, MOST_STRAYS, complaint, reading
 
@@ -30,11 +30,13 @@ class WebSocketSession(Chat):
                 await self._socket.close()
         return self._vanish()  # whatever the server still wants
 
-    async def _exchange(self, ask: Ask, enough: Enough, listen_s: float) -> tuple[Stop | None, str]:
+    async def _exchange(
+        self, content: str, agent: str, listen_s: float, *, until_begun: bool = False
+    ) -> tuple[Stop | None, str]:
         await self._listen(LISTEN_BEFORE_S)
         try:
             async with asyncio.timeout(self._answer_timeout_s):
-                await self._converse(ask(), enough)
+                await self._converse(self._conversation.send(content, agent), until_begun)
         except TimeoutError:
             if unreadable := complaint(self._socket.protocol):
                 return "protocol_violation", unreadable
@@ -45,10 +47,10 @@ class WebSocketSession(Chat):
             await self._listen(listen_s)
         return None, ""
 
-    async def _converse(self, message: str, enough: Enough) -> None:
+    async def _converse(self, message: str, until_begun: bool) -> None:
         sent = time.monotonic()  # uvloop's own clock is only exact to a millisecond
         await self._socket.send(message)
-        while not (self._conversation.ended or enough()):
+        while not (self._conversation.ended or (until_begun and self._conversation.events)):
             frame = await self._socket.recv()
             self._conversation.feed(frame, time.monotonic() - sent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,10 @@ class WebsocketsEngine:
 
     async def open(self, call: Call) -> ChatSession:
         """Open a session; see `engine.Engine`."""
+        async with asyncio.timeout(call.target.connect_timeout_s):
+            return await self._open(call)
+
+    async def _open(self, call: Call) -> ChatSession:
         socket = await self._handshake(call)
         try:
             call.check_subprotocol(socket.subprotocol)

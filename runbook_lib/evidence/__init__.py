@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -155,15 +156,23 @@ SessionStatus = Literal[
 ]  # fmt: skip
 
 
-class EventSeen(Record):
+# Sessions and their events are no models: a load makes millions, and a model takes four times the memory.
+# What is read back is checked as strictly.
+
+
+@dataclass(frozen=True, slots=True)
+class EventSeen:
     """One frame of a conversation. `at_s` is seconds since the message was sent."""
+
+    __pydantic_config__ = Record.model_config
 
     type: str
     at_s: float
     sequence: int | None = None
 
 
-class Session(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
     """One WebSocket session of a probe: log in, connect, one chat message, its answer.
 
     Attributes:
@@ -184,6 +193,8 @@ class Session(Record):
         events: Every frame of the answer, in order of arrival.
         detail: What went wrong, redacted; empty for a good session.
     """
+
+    __pydantic_config__ = Record.model_config
 
     probe: str
     role: Role

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from runbook_lib.evidence import Session
@@ -53,13 +54,13 @@ def test_probes_are_told_revision_by_revision_with_what_was_not_as_promised(tmp_
     )
     with LiveProbes(file) as live:
         live(good)
-        live(good.model_copy(update={"role": "baseline"}))
+        live(replace(good, role="baseline"))
         assert (
             file.read_text(encoding="utf-8")
             == "candidate: 1 messages answered; baseline: 1 messages answered"
         )
-        live(good.model_copy(update={"status": "answer_timeout"}))
-        live(good.model_copy(update={"violations": ("no final event",)}))
+        live(replace(good, status="answer_timeout"))
+        live(replace(good, violations=("no final event",)))
         said = file.read_text(encoding="utf-8")
     assert said == "candidate: 3 messages, 2 not answered as promised; " + FINE
     assert not file.exists()

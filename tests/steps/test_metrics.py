@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -29,8 +30,9 @@ class Listed:
         self.sessions: list[Session] = []
 
     def add(self, sessions: Sequence[Session], after_s: float = 0.0) -> None:
-        later = ({"intended_s": each.intended_s + after_s} for each in sessions)
-        self.sessions += [each.model_copy(update=more) for each, more in zip(sessions, later, strict=True)]
+        self.sessions += [
+            dataclasses.replace(each, intended_s=each.intended_s + after_s) for each in sessions
+        ]
 
     def at(self, rows: Collection[int]) -> dict[int, Session]:
         return {row: self.sessions[row] for row in rows}

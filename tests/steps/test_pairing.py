@@ -21,7 +21,7 @@ LOST = {"status": "handshake_rejected", "lag_s": 0.0}
 
 def session(role: Role = "candidate", number: int = 0, **fields: Any) -> Session:
     named = {"probe": "load", "role": role, "number": number, "user": "u", "agent": "triage", "mark": "m"}
-    return Session.model_validate(named | fields)
+    return Session(**(named | fields))
 
 
 @pytest.mark.parametrize(

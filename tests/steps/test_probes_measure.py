@@ -23,7 +23,7 @@ def session(number: int, probe: str = "isolation", **changes: Any) -> Session:
         "mark": f"m{number}", "status": "answered", "connect_s": 0.1, "answer_s": 0.2,
         "session_id": f"s{number}", "events": (EVENT,),
     }  # fmt: skip
-    return Session.model_validate(fields | changes)
+    return Session(**(fields | changes))
 
 
 def lost(number: int, status: str = "handshake_rejected", probe: str = "isolation") -> Session:

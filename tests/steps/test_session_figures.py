@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pydantic import TypeAdapter
 
 from runbook_lib.evidence import EventSeen, Leak, Role, Session
 from runbook_lib.plan import Plan
@@ -69,7 +70,9 @@ def measured(folder: Path, make: Make, pairs: int = PAIRS) -> Measured:
     with run.keep_sessions("load_sessions") as kept:
         seen = measure(run.plan(), DEPLOYED, ports, kept)
     rows = pq.read_table(run.path / "evidence" / "load_sessions.parquet").to_pylist()
-    return Measured(seen=seen, sessions=[Session.model_validate(row) for row in rows], waves=agents.sizes)
+    return Measured(
+        seen=seen, sessions=[TypeAdapter(Session).validate_python(row) for row in rows], waves=agents.sizes
+    )
 
 
 def plan(pairs: int) -> Plan:
@@ -110,7 +113,7 @@ def drawn(seed: int, bad: float, late_s: float) -> Make:
         )  # fmt: skip
         more = good | {"events": events} | (dice.choice(wrong) if dice.random() < bad else {})
         user = f"user-{dice.randrange(PAIRS // 2)}"  # who may have two sessions
-        return good_session(role, number, at_s).model_copy(update=more | {"user": user})
+        return dataclasses.replace(good_session(role, number, at_s), **more | {"user": user})
 
     return make
 
@@ -208,7 +211,7 @@ def leaking(foreign: dict[int, tuple[str, ...]]) -> Make:
 
     def make(role: Role, number: int, at_s: float) -> Session:
         came = foreign.get(number, ()) if role == "candidate" else ()
-        return good_session(role, number, at_s).model_copy(update={"foreign_ids": came})
+        return dataclasses.replace(good_session(role, number, at_s), foreign_ids=came)
 
     return make
 
@@ -229,7 +232,7 @@ def test_a_sender_is_known_by_an_id_that_is_masked_where_it_is_kept(tmp_path: Pa
 
     def make(role: Role, number: int, at_s: float) -> Session:
         made = leak(role, number, at_s)
-        return made.model_copy(update={"session_id": token}) if (role, number) == ("baseline", 150) else made
+        return dataclasses.replace(made, session_id=token) if (role, number) == ("baseline", 150) else made
 
     found = measured(tmp_path, make)
     assert [(each.session, each.sender, each.what) for each in found.seen.evidence.leaks] == [

@@ -39,13 +39,18 @@ class FastEngine:
     async def open(self, call: Call) -> ChatSession:
         """Open a session; see `engine.Engine`."""
         route = self._routes.get(call.target.url) or self._route(call.target.url)
-        session = FastSession(call, route, asyncio.get_running_loop())
-        transport = await self._connected(self._spoken(session, call, route.uri), route.uri)
+        loop = asyncio.get_running_loop()
+        session = FastSession(call, route, loop)
+        # In a task of its own: the session alone is waited for, and the connection can be given up.
+        connecting = loop.create_task(self._connect(session, call, route.uri))
+        limit = loop.call_later(call.target.connect_timeout_s, session.not_connected, TimeoutError())
         try:
             await session.opened
         except BaseException:
-            transport.abort()
+            _give_up(connecting)
             raise
+        finally:
+            limit.cancel()
         return session
 
     def _route(self, url: str) -> Route:
@@ -58,22 +63,32 @@ class FastEngine:
         tls = call.target.tls
         return Encrypted(session, (tls, uri.host, uri.port), self._tickets) if tls else session
 
-    async def _connected(self, protocol: asyncio.Protocol, uri: WebSocketURI) -> asyncio.Transport:
-        loop = asyncio.get_running_loop()
-        addresses = self._addresses.get(uri.host) or await self._look_up(uri)
-        first = next(self._turns)
-        for attempt in range(len(addresses)):
-            address = addresses[(first + attempt) % len(addresses)]
-            try:
-                transport, _ = await loop.create_connection(lambda: protocol, address, uri.port)
-            except OSError:
-                if attempt + 1 == len(addresses):
-                    raise
-            else:
-                return transport
-        raise AssertionError("a host has an address, or looking it up fails")
+    async def _connect(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Transport | None:
+        """Connect to one of the host's addresses; the session hears of it, or of why there is none."""
+        try:
+            protocol = self._spoken(session, call, uri)
+            addresses = self._addresses.get(uri.host) or await self._look_up(uri)
+            first, loop = next(self._turns), asyncio.get_running_loop()
+            for attempt in range(len(addresses)):
+                address = addresses[(first + attempt) % len(addresses)]
+                try:
+                    return (await loop.create_connection(lambda: protocol, address, uri.port))[0]
+                except OSError:
+                    if attempt + 1 == len(addresses):
+                        raise
+            raise AssertionError("a host has an address, or looking it up fails")
+        except Exception as error:
+            session.not_connected(error)
+            return None
 
     async def _look_up(self, uri: WebSocketURI) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)
         self._addresses[uri.host] = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         return self._addresses[uri.host]
+
+
+def _give_up(connecting: asyncio.Task[asyncio.Transport | None]) -> None:
+    if not connecting.done():
+        connecting.cancel()
+    elif transport := connecting.result():
+        transport.abort()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 
 from websockets.frames import Opcode
 
@@ -16,6 +15,8 @@ except ImportError:  # where it could not be compiled
 _FIN, _MASKED = 0x80, 0x80
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
 TEXT = _FIN | Opcode.TEXT
+_HEAD = struct.Struct("!BBH").unpack_from
+_SHORTEST = 4  # bytes: the head of a longer frame, or the whole of one of two characters
 CLOSE_NORMALLY = b"\x03\xe8"  # code 1000
 
 
@@ -31,38 +32,29 @@ def frame(opcode: Opcode, payload: bytes) -> bytes:
     return b"".join((head, mask, apply_mask(payload, mask)))
 
 
-@dataclass(slots=True)
-class Read:
-    """The texts at the beginning of some bytes, and what follows.
+def read_texts(data: bytes) -> tuple[list[str], bytes, bool]:
+    """Read the ordinary frames at the beginning of `data`: whole texts in UTF-8, shorter than 64 KiB.
 
-    Attributes:
-        texts: Payloads of whole, unfragmented text frames.
-        rest: Bytes that are no such frame, or not yet.
-        odd: Whether `rest` begins with something that is not going to be one.
+    Returns:
+        Their payloads; the bytes behind them, which are no such frame or not yet; whether those begin with
+        something that is not going to be one.
     """
-
-    texts: list[str]
-    rest: bytes
-    odd: bool
-
-
-def read_texts(data: bytes) -> Read:
-    """Return the ordinary frames at the beginning of `data`: whole texts in UTF-8, shorter than 64 KiB."""
     texts: list[str] = []
     at, end = 0, len(data)
-    while end - at >= 2:
-        length, body = data[at + 1], at + 2
-        if data[at] != TEXT or length >= _EIGHT_BYTES:  # so is every masked frame
-            return Read(texts, data[at:], odd=True)
+    while end - at >= _SHORTEST:
+        first, length, longer = _HEAD(data, at)
+        if first != TEXT or length > _TWO_BYTES:  # so is every masked frame
+            return texts, data[at:], True
+        body = at + 2
         if length == _TWO_BYTES:
-            if end - at < 4:
-                break
-            length, body = data[at + 2] << 8 | data[at + 3], at + 4
-        if end - body < length:
+            length, body = longer, at + 4
+        last = body + length
+        if last > end:
             break
         try:
-            texts.append(data[body : body + length].decode())
+            texts.append(data[body:last].decode())
         except UnicodeDecodeError:
-            return Read(texts, data[at:], odd=True)
-        at = body + length
-    return Read(texts, data[at:], odd=False)
+            return texts, data[at:], True
+        at = last
+    short = end - at > 1 and data[at + 1] < 2  # a text of a character or none: there is nothing in it
+    return texts, data[at:], at < end and (data[at] != TEXT or short)

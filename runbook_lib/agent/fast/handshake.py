@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 
 from websockets.headers import build_host
 from websockets.uri import WebSocketURI
@@ -15,6 +16,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _ACCEPTED = b"HTTP/1.1 101 "
 _EXTENSIONS = b"sec-websocket-extensions"
 _END = "\r\n"
+_FIELDS = re.compile(rb"\r\n([!-9;-~]+):[ \t]*([^\r\n]*)(?<![ \t])")
 
 
 def new_key() -> bytes:
@@ -56,14 +58,10 @@ def is_ordinary(head: bytes, key: bytes, subprotocol: str) -> bool:
     """Say whether the answer, up to its empty line, accepts all that was asked for and adds nothing odd."""
     if not head.startswith(_ACCEPTED):
         return False
-    lines = head.split(b"\r\n")
-    fields: dict[bytes, bytes] = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(b":")
-        fields[name.lower()] = value.strip()
+    fields = {name.lower(): value for name, value in _FIELDS.findall(head)}
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
     return (
-        len(fields) == len(lines) - 1
+        len(fields) == head.count(b"\r\n")
         and fields.get(b"sec-websocket-accept") == accept
         and fields.get(b"upgrade", b"").lower() == b"websocket"
         and fields.get(b"connection", b"").lower() == b"upgrade"

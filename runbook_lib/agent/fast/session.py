@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import Opcode
 from websockets.uri import WebSocketURI
 
-from runbook_lib.agent.chat import Ask, Chat, Enough
+from runbook_lib.agent.chat import Chat
 from runbook_lib.agent.conversation import Stop
 from runbook_lib.agent.engine import (
     CLOSE_TIMEOUT_S,
@@ -66,8 +66,7 @@ class FastSession(Chat, asyncio.Protocol):
         self._sent_s, self._strays = 0.0, 0
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._enough: Enough | None = None
-        self._listen_s = 0.0
+        self._awaits, self._until_begun, self._listen_s = False, False, 0.0
         self.opened: asyncio.Future[None] = loop.create_future()
 
     async def close(self) -> None:
@@ -79,9 +78,12 @@ class FastSession(Chat, asyncio.Protocol):
                 self._flush(self._book)
             else:
                 self._transport.write(frame(Opcode.CLOSE, CLOSE_NORMALLY))
-            self._waiting = self._loop.create_future()
-            self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, self._wake)
-            await self._waited_for(self._waiting)
+            ended = self._waiting = self._loop.create_future()
+            timer = self._loop.call_later(CLOSE_TIMEOUT_S, _resolve, ended)
+            try:
+                await ended
+            finally:
+                timer.cancel()
         self._vanish()
 
     # What the transport calls.
@@ -134,10 +136,9 @@ class FastSession(Chat, asyncio.Protocol):
                 return
             self._accept()
             data = data[end + 4 :]
-        read = read_texts(data)
-        self._held = read.rest
-        self._take_all(read.texts)
-        if read.odd:
+        texts, self._held, odd = read_texts(data)
+        self._take_all(texts)
+        if odd:
             self._piece_by_piece(self._open_book())
 
     def _accept(self) -> None:
@@ -147,9 +148,9 @@ class FastSession(Chat, asyncio.Protocol):
 
     def _take_all(self, texts: list[str]) -> None:
         taken = 0
-        if self._enough is not None and texts:  # a message is being answered
+        if self._awaits and texts:
             taken = self._conversation.feed_until_end(texts, time.monotonic() - self._sent_s)
-            if self._enough():
+            if self._has_enough():
                 self._listen_on()
         for text in texts[taken:]:
             self._take(text)
@@ -162,7 +163,7 @@ class FastSession(Chat, asyncio.Protocol):
             if self._strays > MOST_STRAYS:
                 return self._transport.pause_reading()
         self._conversation.feed(message, time.monotonic() - self._sent_s)
-        return self._listen_on() if self._enough and self._enough() else None
+        return self._listen_on() if self._awaits and self._has_enough() else None
 
     def _greet(self, message: str | bytes) -> None:
         try:
@@ -228,20 +229,27 @@ class FastSession(Chat, asyncio.Protocol):
 
     # Waiting.
 
-    async def _exchange(self, ask: Ask, enough: Enough, listen_s: float) -> tuple[Stop | None, str]:
-        answered, self._listen_s = self._loop.create_future(), listen_s
+    async def _exchange(
+        self, content: str, agent: str, listen_s: float, *, until_begun: bool = False
+    ) -> tuple[Stop | None, str]:
+        answered, self._listen_s, self._until_begun = self._loop.create_future(), listen_s, until_begun
         if self._used:  # it has been listening all the time
-            self._ask(answered, ask, enough)
+            self._ask(answered, content, agent)
         else:
             self._used = True
-            self._timer = self._loop.call_later(LISTEN_BEFORE_S, self._ask, answered, ask, enough)
-        await self._waited_for(answered)
-        self._enough = None
-        return self._outcome(enough())
+            self._timer = self._loop.call_later(LISTEN_BEFORE_S, self._ask, answered, content, agent)
+        try:
+            await answered
+        finally:
+            self._waiting, self._awaits = None, False
+            if self._timer:
+                self._timer.cancel()
+        return (None, "") if self._has_enough() else self._outcome()
 
-    def _ask(self, answered: asyncio.Future[None], ask: Ask, enough: Enough) -> None:
+    def _ask(self, answered: asyncio.Future[None], content: str, agent: str) -> None:
         """Send the message; from now on, what comes may wake the one who waits for its answer."""
-        self._waiting, self._enough, message = answered, enough, ask()
+        self._waiting, self._awaits = answered, True
+        message = self._conversation.send(content, agent)
         self._sent_s, limit_s = time.monotonic(), self._call.target.answer_timeout_s
         if self._ended:
             return self._wake()
@@ -257,16 +265,17 @@ class FastSession(Chat, asyncio.Protocol):
 
     def _listen_on(self) -> None:
         """There is enough: wait no more, but for what should not come."""
-        self._enough = None
+        self._awaits = False
         if self._listen_s > 0 and self._timer and self._waiting:
             self._timer.cancel()
             self._timer = self._loop.call_later(self._listen_s, _resolve, self._waiting)
         else:
             self._wake()
 
-    def _outcome(self, enough: bool) -> tuple[Stop | None, str]:
-        if enough:
-            return None, ""
+    def _has_enough(self) -> bool:
+        return self._conversation.ended or (self._until_begun and bool(self._conversation.events))
+
+    def _outcome(self) -> tuple[Stop | None, str]:
         if self._book and (complaint := self._book.complaint):
             return "protocol_violation", complaint
         if self._ended:
@@ -275,14 +284,6 @@ class FastSession(Chat, asyncio.Protocol):
             return "closed", "the server ended the session, and left the connection open"
         limit_s = self._call.target.answer_timeout_s
         return "answer_timeout", f"the final event did not come within {limit_s:g} s"
-
-    async def _waited_for(self, future: asyncio.Future[None]) -> None:
-        try:
-            await future
-        finally:
-            self._waiting = None
-            if self._timer:
-                self._timer.cancel()
 
     def _wake(self) -> None:
         if self._waiting:

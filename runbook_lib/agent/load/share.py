@@ -94,9 +94,7 @@ def processes_for(load: Load, roles: int) -> int:
 async def make_here(share: Share, environment: Mapping[str, str], watch: LoadWatch) -> tuple[Session, ...]:
     """Make a share in the loop that is running."""
     agents = AgentClient(share.probes, share.user_agent, environment, engine_of(share.probes.load))
-    after_s = time.time() - share.called_s
-    made = await make_sessions(agents, share.job, share.probes, watch, share.max_open)
-    return tuple(each.model_copy(update={"intended_s": each.intended_s + after_s}) for each in made)
+    return await make_sessions(agents, share.job, share.probes, watch, share.max_open, share.called_s)
 
 
 def make_alone(share: Share, environment: Mapping[str, str], watch: LoadWatch) -> tuple[Session, ...]:
