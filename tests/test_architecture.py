@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).parents[1] / "runbook_lib"
 # A new top-level module or folder is listed here, on the lowest floor from which its imports point down.
 # fmt: off
 FLOORS = {
-    0: ("__init__", "catalogue", "clock", "dotted", "errors", "event_loop", "process_tree", "redact",
-        "signals", "watchdog"),
+    0: ("__init__", "catalogue", "clock", "dotted", "errors", "event_loop", "light_record", "process_tree",
+        "redact", "signals", "watchdog"),
     1: ("arrivals", "disk", "evidence", "explained", "kept_output", "lease", "places", "plan", "ports",
         "redact_table", "rehearsal", "sessions", "verdict"),
     2: ("agent", "commands", "gcp", "github_issues", "judge", "kernels", "local_cloud", "run_folder",

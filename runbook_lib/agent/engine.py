@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
 from websockets.exceptions import ConnectionClosed
@@ -14,6 +14,7 @@ from websockets.protocol import Protocol as FrameProtocol
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation, Stop
 from runbook_lib.errors import HandshakeRejected
+from runbook_lib.light_record import light_record
 from runbook_lib.ports import ChatSession
 
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -48,7 +49,7 @@ class Target:
     tls: ssl.SSLContext | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@light_record
 class Call:
     """A session that is to be opened. It never shows its token: `subprotocols` and `headers` hold it.
 
@@ -58,6 +59,7 @@ class Call:
         clean: Takes secrets out of text.
     """
 
+    _: KW_ONLY
     target: Target
     subprotocols: tuple[str, ...] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)

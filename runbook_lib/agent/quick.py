@@ -45,13 +45,15 @@ class Expectations:
         self.next = [*map(self._next, range(self.last + 1)), self._next(-1)]
         self.kind = _reader_of(plan.type_field)
         self.deep = tuple(reader(field) for field in plan.required_fields if "." in field)
-        self.required = _reader_of_all(tuple(field for field in plan.required_fields if "." not in field))
         same = tuple(name for name, _ in contract.same_fields)
         self.shared = _reader_of_all((*same, plan.run_field) if plan.run_field else same)
         of_session = (plan.user_field, plan.session_field)
         self.of_session = tuple((name, place) for place, name in enumerate(same) if name in of_session)
         holder = plan.answer_field.partition(".")[0]
         self.holder = itemgetter(holder) if holder in plan.required_fields else None
+        read_anyway = (plan.type_field, plan.id_field, plan.run_field, plan.sequence_field, holder, *same)
+        flat = (field for field in plan.required_fields if "." not in field and field not in read_anyway)
+        self.required = _reader_of_all(tuple(flat))
         self.has_runs = plan.run_field is not None
         self.message_id = _reader_of(plan.id_field) if plan.id_field else None
         self.sequence = _reader_of(plan.sequence_field) if plan.sequence_field else None
@@ -213,8 +215,9 @@ class QuickConversation(Conversation):
 
     def _say_the_same(self, quick: _Quick) -> bool:
         """Say whether they have in common what they should, and it is what the session said before."""
-        (shared, *others) = set(map(self._expectations.shared, quick.bodies))
-        if others or quick.shared not in (None, shared):
+        said = list(map(self._expectations.shared, quick.bodies))
+        shared = said[0]
+        if said.count(shared) < len(said) or quick.shared not in (None, shared):
             return False
         quick.shared = shared
         return (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from runbook_lib.light_record import light_record
 
 
 class Record(BaseModel):
@@ -160,7 +162,7 @@ SessionStatus = Literal[
 # What is read back is checked as strictly.
 
 
-@dataclass(frozen=True, slots=True)
+@light_record
 class EventSeen:
     """One frame of a conversation. `at_s` is seconds since the message was sent."""
 
@@ -171,7 +173,7 @@ class EventSeen:
     sequence: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_record
 class Session:
     """One WebSocket session of a probe: log in, connect, one chat message, its answer.
 
@@ -196,6 +198,7 @@ class Session:
 
     __pydantic_config__ = Record.model_config
 
+    _: KW_ONLY
     probe: str
     role: Role
     number: int

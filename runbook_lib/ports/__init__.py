@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,6 +14,7 @@ from runbook_lib.arrivals import Arrival
 from runbook_lib.clock import Clock
 from runbook_lib.evidence import EventSeen, Role, Session, Window
 from runbook_lib.evidence.load_figures import LoadWatch
+from runbook_lib.light_record import light_record
 from runbook_lib.ports.cloud_run import CloudRun
 from runbook_lib.ports.logs import LogAnalytics, Logs
 
@@ -58,7 +59,7 @@ class Permissions(Protocol):
 AnswerStatus = Literal["answered", "answer_timeout", "closed", "agent_error", "protocol_violation"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@light_record
 class Answer:
     """What came back for one message.
 
@@ -72,6 +73,7 @@ class Answer:
         detail: What went wrong, in words.
     """
 
+    _: KW_ONLY
     status: AnswerStatus
     answer_s: float | None
     events: tuple[EventSeen, ...]
