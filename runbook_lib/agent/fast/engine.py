@@ -90,5 +90,5 @@ class FastEngine:
 def _give_up(connecting: asyncio.Task[asyncio.Transport | None]) -> None:
     if not connecting.done():
         connecting.cancel()
-    elif transport := connecting.result():
+    elif not connecting.cancelled() and (transport := connecting.result()):
         transport.abort()
