@@ -271,3 +271,45 @@ def test_a_message_with_a_placeholder_in_a_key_is_sent_as_the_plan_says() -> Non
     contract = Contract(protocol=Protocol(message={"{content}": ["{agent}", "{other}"]}))
     sent = QuickConversation(Expectations(contract)).send("x", "triage")
     assert json.loads(sent) == {"{content}": ["triage", "{other}"]}
+
+
+STREAM = Protocol(
+    events=("agent_started", "agent_thinking*", "agent_completed"), most_frames=1000, message=MESSAGE
+)
+ODD_IN_A_STREAM: dict[str, tuple[slice, dict[str, Any]]] = {
+    "nothing": (slice(0), {}),
+    "another user": (slice(99, 100), {"user_id": "u2"}),
+    "another session from the second look on": (slice(64, None), {"session_id": "s2"}),
+    "the first event's id": (slice(99, 100), {"message_id": "m0-1"}),
+    "the number before": (slice(99, 100), {"sequence": -1}),
+    "numbers anew from the second look on": (slice(64, None), {"sequence": -64}),
+    "no timestamp": (slice(99, 100), {"timestamp": ...}),
+    "another run": (slice(99, 100), {"run_id": "r7"}),
+}
+
+
+@pytest.mark.parametrize("together", [1, 7, 300])
+@pytest.mark.parametrize("odd", ODD_IN_A_STREAM)
+def test_both_say_the_same_of_a_long_stream_however_it_comes(odd: str, together: int) -> None:
+    both = (_greeted(Conversation(Contract(protocol=STREAM))), _greeted(_quick(STREAM)))
+    said = []
+    for each in both:
+        sent_id = json.loads(each.send("hello", "triage"))["data"]["id"]
+        frames = [json.dumps(event) for event in stream(sent_id, *ODD_IN_A_STREAM[odd])]
+        for start in range(0, len(frames), together):
+            each.feed_until_end(frames[start : start + together], at_s=start / 10)
+        said.append(_without(sent_id, each.answer(None if each.ended else "closed", "gone")))
+    assert said[0] == said[1]
+    assert len(said[0].events) == 200
+    assert bool(said[0].violations) == (odd != "nothing")
+
+
+def stream(sent_id: str, which: slice, odd: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return two hundred events, some of which are odd: a number is added to theirs."""
+    start, going_on, end = answer(0, STREAM, sent_id)
+    events = [start, *(dict(going_on) for _ in range(198)), end]
+    for number, event in enumerate(events, start=1):
+        event |= {"message_id": f"m0-{number}", "sequence": number}
+    for event in events[which]:
+        event |= odd | {"sequence": odd.get("sequence", 0) + event["sequence"]}
+    return [{name: value for name, value in event.items() if value is not ...} for event in events]
