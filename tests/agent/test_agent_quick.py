@@ -279,7 +279,7 @@ STREAM = Protocol(
 ODD_IN_A_STREAM: dict[str, tuple[slice, dict[str, Any]]] = {
     "nothing": (slice(0), {}),
     "another user": (slice(99, 100), {"user_id": "u2"}),
-    "another session from the second look on": (slice(64, None), {"session_id": "s2"}),
+    "another thread from the second look on": (slice(64, None), {"thread_id": "t2"}),
     "the first event's id": (slice(99, 100), {"message_id": "m0-1"}),
     "the number before": (slice(99, 100), {"sequence": -1}),
     "numbers anew from the second look on": (slice(64, None), {"sequence": -64}),
