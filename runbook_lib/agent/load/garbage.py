@@ -12,7 +12,10 @@ _OLDER_EVERY = 20
 
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
-    """Leave what there is alone, and collect every so many objects; what was set comes back at the end."""
+    """Leave what there is alone, and collect every so many objects; what was set comes back at the end.
+
+    What was made meanwhile is taken for old then, and is not looked through as if it were new.
+    """
     before, ours = gc.get_threshold(), gc.get_freeze_count() == 0
     if ours:  # what a forked process has in common with others stays frozen: a look would copy it
         gc.freeze()
@@ -20,6 +23,7 @@ def collecting_rarely() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.set_threshold(*before)
         if ours:
-            gc.unfreeze()
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation
+        gc.set_threshold(*before)
