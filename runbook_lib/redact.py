@@ -62,7 +62,13 @@ _PATTERNS = (
 
 
 # Each pattern needs one of these, and most texts have none: looking for them costs a tenth of the patterns.
-_HINTS = ("eyj", "jwt.", "bearer", "ya29.", "private key", "=", "aiza", "akia", "://", *_ISSUED)
+_HINTS = re.compile(
+    "|".join(
+        map(
+            re.escape, ("eyj", "jwt.", "bearer", "ya29.", "private key", "=", "aiza", "akia", "://", *_ISSUED)
+        )
+    )
+)
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
@@ -86,7 +92,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` with the known secrets and everything shaped like a token replaced by `[redacted]`."""
     for secret in secrets:
         text = text.replace(secret, MASK)
-    if any(map(text.lower().__contains__, _HINTS)):  # in half the time that a generator takes
+    if _HINTS.search(text.lower()):
         for pattern in _PATTERNS:
             text = pattern.sub(_masked, text)
     return text

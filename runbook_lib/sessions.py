@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +115,18 @@ class Attempt:
 
 def _marks_in(text: str) -> list[re.Match[str]]:
     """Return all marks in `text`, in order of appearance."""
-    found = [match for role, marks in _MARKS.items() if role in text for match in marks.finditer(text)]
+    found = [match for role, mark in _MARKS.items() for match in _matches(text, role, mark)]
     return sorted(found, key=re.Match.start) if len(found) > 1 else found
+
+
+def _matches(text: str, beginning: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """Yield what `finditer` would; `str.find` gets from one beginning to the next ten times as fast."""
+    at = text.find(beginning)
+    while at >= 0:
+        match = pattern.match(text, at)
+        if match:
+            yield match
+        at = text.find(beginning, match.end() if match else at + 1)
 
 
 def user_number(role: Role, index: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
 
 from websockets.headers import build_host
 from websockets.uri import WebSocketURI
@@ -16,7 +15,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _ACCEPTED = b"HTTP/1.1 101 "
 _EXTENSIONS = b"sec-websocket-extensions"
 _END = "\r\n"
-_FIELDS = re.compile(rb"\r\n([!-9;-~]+):[ \t]*([^\r\n]*)(?<![ \t])")
+_MOST_KNOWN = 64
 
 
 def new_key() -> bytes:
@@ -54,14 +53,31 @@ def may_be_ordinary(begun: bytes) -> bool:
     return begun.startswith(_ACCEPTED[: len(begun)])
 
 
-def is_ordinary(head: bytes, key: bytes, subprotocol: str) -> bool:
-    """Say whether the answer, up to its empty line, accepts all that was asked for and adds nothing odd."""
+def is_ordinary(head: bytes, key: bytes, subprotocol: str, known: set[tuple[bytes, bytes, str]]) -> bool:
+    """Say whether the answer, up to its empty line, accepts all that was asked for and adds nothing odd.
+
+    A server's answers often differ only in what they make of the key: `known` keeps what stood around that.
+    """
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    before, there, behind = head.partition(accept)
+    if there and (before, behind, subprotocol) in known:
+        return True
+    ordinary = _is_ordinary(head, accept, subprotocol)
+    if ordinary and len(known) < _MOST_KNOWN:
+        known.add((before, behind, subprotocol))
+    return ordinary
+
+
+def _is_ordinary(head: bytes, accept: bytes, subprotocol: str) -> bool:
     if not head.startswith(_ACCEPTED):
         return False
-    fields = {name.lower(): value for name, value in _FIELDS.findall(head)}
-    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    lines = head.split(b"\r\n")
+    fields: dict[bytes, bytes] = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(b":")
+        fields[name.lower()] = value.strip()
     return (
-        len(fields) == head.count(b"\r\n")
+        len(fields) == len(lines) - 1
         and fields.get(b"sec-websocket-accept") == accept
         and fields.get(b"upgrade", b"").lower() == b"websocket"
         and fields.get(b"connection", b"").lower() == b"upgrade"

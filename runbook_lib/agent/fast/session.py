@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
@@ -35,10 +35,16 @@ _SMALL_PIECE, _LARGE_PIECE = 4 * 1024, 256 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Where a URL leads, and what every request there begins with."""
+    """Where a URL leads.
+
+    Attributes:
+        beginning: What every request there begins with.
+        accepted: What answers there looked like; see `handshake.is_ordinary`.
+    """
 
     uri: WebSocketURI
     beginning: str
+    accepted: set[tuple[bytes, bytes, str]] = field(default_factory=set)
 
 
 class FastSession(Chat, asyncio.Protocol):
@@ -130,7 +136,7 @@ class FastSession(Chat, asyncio.Protocol):
                 self._held = data
                 return
             subprotocol = self._call.subprotocols[0] if self._call.subprotocols else ""
-            if not handshake.is_ordinary(data[: max(end, 0)], self._key, subprotocol):
+            if not handshake.is_ordinary(data[: max(end, 0)], self._key, subprotocol, self._route.accepted):
                 self._held = data
                 self._piece_by_piece(self._open_book())
                 return
