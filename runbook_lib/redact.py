@@ -62,13 +62,8 @@ _PATTERNS = (
 
 
 # Each pattern needs one of these, and most texts have none: looking for them costs a tenth of the patterns.
-_HINTS = re.compile(
-    "|".join(
-        map(
-            re.escape, ("eyj", "jwt.", "bearer", "ya29.", "private key", "=", "aiza", "akia", "://", *_ISSUED)
-        )
-    )
-)
+_HINTED = ("eyj", "jwt.", "bearer", "ya29.", "private key", "=", "aiza", "akia", "://", *_ISSUED)
+_HINTS = re.compile("|".join(map(re.escape, _HINTED)))
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ from runbook_lib.evidence import ROLES, Role, Session
 from runbook_lib.ports import Answer, ChatSession
 
 # The literal first, so that it is searched for as one; within bounds, so that hostile text costs linear time.
-_MARKS = {
-    role: re.compile(rf"{role}(?<!\w{role})-[a-z]{{1,40}}(?:-[a-z]{{1,40}}){{0,7}}-u(\d{{1,9}})t\d{{1,9}}\b")
+_MARKS = tuple(
+    re.compile(rf"{role}(?<!\w{role})-[a-z]{{1,40}}(?:-[a-z]{{1,40}}){{0,7}}-u(\d{{1,9}})t\d{{1,9}}\b")
     for role in ROLES
-}
+)
 _MOST_FOREIGN_MARKS = 20
 OUR_AGENT = "runbook/"
 """Begins the user agent of every request that a run makes; the run's id follows."""
@@ -66,24 +66,19 @@ class Attempt:
 
     def ended(self, answer: Answer, *, chat: ChatSession, connect_s: float, detail: str = "") -> Session:
         """Return the record of a session that was opened; `detail` is trouble outside of the answer."""
-        mine, found = self.mark, _marks_in(answer.text)
-        clean = bool(found) and all(match[0] == mine for match in found)
+        marks = _marks_in(answer.text)
         return self._session(
-            mark=mine,
             status=answer.status,
             connect_s=connect_s,
             answer_s=answer.answer_s,
             session_id=chat.session_id,
             user_id=chat.user_id,
             revision=chat.revision,
-            foreign_marks=() if clean else self._foreign(found),
+            foreign_marks=self._foreign(marks),
             foreign_ids=answer.foreign_ids,
             violations=answer.violations,
             events=answer.events,
-            detail=answer.detail
-            or ("" if clean else self._echo_missing(answer, found))
-            or self._wrong_agent(answer)
-            or detail,
+            detail=answer.detail or self._echo_missing(answer, marks) or self._wrong_agent(answer) or detail,
         )
 
     def foreign_marks(self, text: str) -> tuple[str, ...]:
@@ -106,27 +101,17 @@ class Attempt:
         wrong = answer.agent and answer.agent != self.agent
         return f"{WRONG_AGENT} {answer.agent}, not {self.agent}" if wrong else ""
 
-    def _session(self, *, mark: str = "", **outcome: Any) -> Session:
+    def _session(self, **outcome: Any) -> Session:
         return Session(
             probe=self.probe, role=self.role, number=self.number, user=self.user, agent=self.agent,
-            mark=mark or self.mark, intended_s=self.intended_s, lag_s=self.lag_s, **outcome,
+            mark=self.mark, intended_s=self.intended_s, lag_s=self.lag_s, **outcome,
         )  # fmt: skip
 
 
 def _marks_in(text: str) -> list[re.Match[str]]:
     """Return all marks in `text`, in order of appearance."""
-    found = [match for role, mark in _MARKS.items() for match in _matches(text, role, mark)]
+    found = [match for marks in _MARKS for match in marks.finditer(text)]
     return sorted(found, key=re.Match.start) if len(found) > 1 else found
-
-
-def _matches(text: str, beginning: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
-    """Yield what `finditer` would; `str.find` gets from one beginning to the next ten times as fast."""
-    at = text.find(beginning)
-    while at >= 0:
-        match = pattern.match(text, at)
-        if match:
-            yield match
-        at = text.find(beginning, match.end() if match else at + 1)
 
 
 def user_number(role: Role, index: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from runbook_lib.plan.probes import Protocol
@@ -103,8 +103,6 @@ def reader(path: str | None) -> Read:
     if "." not in path:
         return lambda body: body.get(path)
     parts = path.split(".")  # once, not for every frame as `at_path` does
-    if len(parts) == 2:
-        return partial(_read_inner, parts[0], parts[1])
 
     def read(body: object) -> object:
         for part in parts:
@@ -112,11 +110,6 @@ def reader(path: str | None) -> Read:
         return body
 
     return read
-
-
-def _read_inner(outer: str, name: str, body: Body) -> object:
-    held = body.get(outer)
-    return held.get(name) if isinstance(held, dict) else None
 
 
 def _expected(place: int, entry: str) -> Expected:

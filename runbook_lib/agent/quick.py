@@ -140,8 +140,9 @@ class QuickConversation(Conversation):
         """Take the next frame, which arrived `at_s` seconds after the message was sent."""
         if isinstance(frame, bytes):
             self._at_length()
-        if self._quick is None or not self._taken(self._quick, (frame,), at_s):  # type: ignore[arg-type]
-            super().feed(frame, at_s)
+        elif self._quick and self._taken(self._quick, (frame,), at_s):
+            return
+        super().feed(frame, at_s)
 
     def feed_until_end(self, frames: Sequence[str], at_s: float) -> int:
         """Take frames that came together; see `Conversation.feed_until_end`."""
@@ -174,13 +175,13 @@ class QuickConversation(Conversation):
             return 0
         for number, frame in enumerate(frames):
             try:
-                body = orjson.loads(frame) if len(frame) <= _LONGEST_FOR_ORJSON else parse(frame)
-                kind = wanted.kind(body)  # type: ignore[arg-type]  # what is no object is a TypeError
+                body: Any = orjson.loads(frame) if len(frame) <= _LONGEST_FOR_ORJSON else parse(frame)
+                kind = wanted.kind(body)
                 quick.place = wanted.next[quick.place][kind]
             except (KeyError, TypeError, ValueError):  # it is no JSON or no object, or may not come now
                 self._at_length()
                 return number
-            bodies.append(body)  # type: ignore[arg-type]
+            bodies.append(body)
             seen.append((frame, kind, at_s))
             if quick.place == wanted.last:
                 self._look(quick)
@@ -200,9 +201,11 @@ class QuickConversation(Conversation):
         """Say whether the events that have not been looked at are as they should be."""
         wanted, bodies = self._expectations, quick.bodies
         try:
+            if wanted.required:
+                for body in bodies:
+                    wanted.required(body)
             return (
                 self._say_the_same(quick)
-                and (wanted.required is None or list(map(wanted.required, bodies)) != [])  # or a KeyError
                 and (wanted.message_id is None or self._have_new_ids(quick, wanted.message_id))
                 and (wanted.sequence is None or _are_numbered(quick, wanted.sequence))
                 and (wanted.holder is None or set(map(type, map(wanted.holder, bodies))) == _OBJECTS)

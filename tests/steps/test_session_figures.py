@@ -70,9 +70,8 @@ def measured(folder: Path, make: Make, pairs: int = PAIRS) -> Measured:
     with run.keep_sessions("load_sessions") as kept:
         seen = measure(run.plan(), DEPLOYED, ports, kept)
     rows = pq.read_table(run.path / "evidence" / "load_sessions.parquet").to_pylist()
-    return Measured(
-        seen=seen, sessions=[TypeAdapter(Session).validate_python(row) for row in rows], waves=agents.sizes
-    )
+    sessions = TypeAdapter(list[Session]).validate_python(rows)
+    return Measured(seen=seen, sessions=sessions, waves=agents.sizes)
 
 
 def plan(pairs: int) -> Plan:

@@ -66,20 +66,25 @@ class FastEngine:
     async def _connect(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Transport | None:
         """Connect to one of the host's addresses; the session hears of it, or of why there is none."""
         try:
-            protocol = self._spoken(session, call, uri)
-            addresses = self._addresses.get(uri.host) or await self._look_up(uri)
-            first, loop = next(self._turns), asyncio.get_running_loop()
-            for attempt in range(len(addresses)):
-                address = addresses[(first + attempt) % len(addresses)]
-                try:
-                    return (await loop.create_connection(lambda: protocol, address, uri.port))[0]
-                except OSError:
-                    if attempt + 1 == len(addresses):
-                        raise
-            raise AssertionError("a host has an address, or looking it up fails")
+            return await self._connected(self._spoken(session, call, uri), uri)
         except Exception as error:
             session.not_connected(error)
             return None
+
+    async def _connected(self, protocol: asyncio.Protocol, uri: WebSocketURI) -> asyncio.Transport:
+        loop = asyncio.get_running_loop()
+        addresses = self._addresses.get(uri.host) or await self._look_up(uri)
+        first = next(self._turns)
+        for attempt in range(len(addresses)):
+            address = addresses[(first + attempt) % len(addresses)]
+            try:
+                transport, _ = await loop.create_connection(lambda: protocol, address, uri.port)
+            except OSError:
+                if attempt + 1 == len(addresses):
+                    raise
+            else:
+                return transport
+        raise AssertionError("a host has an address, or looking it up fails")
 
     async def _look_up(self, uri: WebSocketURI) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)
