@@ -110,6 +110,10 @@ class ChatSession(Protocol):
         """Send one message and collect its answer; what goes wrong is told in it, not raised."""
         ...
 
+    async def chat_and_close(self, content: str, agent: str) -> Answer:
+        """Chat, listen for as long as `chat` does, and close: the last message of a session, at less cost."""
+        ...
+
     async def drop(self, content: str, agent: str) -> Answer:
         """Send one message, and when its answer has begun vanish without a word; return what came."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -24,8 +25,9 @@ from scripted_service import (
     raw_server,
 )
 
+from runbook_lib.agent.engine import CLOSE_TIMEOUT_S
 from runbook_lib.errors import PlanError
-from runbook_lib.ports import Answer
+from runbook_lib.ports import LISTEN_S, Answer
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
 
@@ -194,19 +196,23 @@ async def test_a_message_on_a_session_that_the_server_has_ended_is_told_as_close
         await session.close()
 
 
+async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept a handshake by hand."""
+    key = next(
+        line.split(b": ")[1].strip()
+        for line in (await reader.readuntil(b"\r\n\r\n")).splitlines()
+        if line.lower().startswith(b"sec-websocket-key")
+    )
+    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324 - RFC 6455
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+    )
+
+
 async def test_closing_a_session_that_the_server_ignores_ends_in_time(client: Maker) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        key = next(
-            line.split(b": ")[1].strip()
-            for line in (await reader.readuntil(b"\r\n\r\n")).splitlines()
-            if line.lower().startswith(b"sec-websocket-key")
-        )
-        digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324 - RFC 6455
-        accept = base64.b64encode(digest)
-        writer.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-        )
+        await accept(reader, writer)
         await asyncio.sleep(60)  # reads nothing, says nothing; the test ends it
 
     async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
@@ -216,6 +222,61 @@ async def test_closing_a_session_that_the_server_ignores_ends_in_time(client: Ma
         began = time.monotonic()
         await session.close()
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("before", [b"", b"\x89\x00"], ids=["ordinary", "pinged"])
+async def test_the_last_message_of_a_session_closes_it_and_what_comes_after_the_goodbye_counts_no_more(
+    client: Maker, before: bytes
+) -> None:
+    goodbye: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        await reader.read(1000)
+        answered = Answering()
+        await answer(answered, "hello")
+        writer.write(before + answered.sent)
+        began = time.monotonic()
+        came = b""
+        while b"\x88\x82" not in came:  # a close frame, masked; before it may come a pong
+            came += await reader.read(1000)
+        goodbye.set_result(time.monotonic() - began)
+        writer.write(answered.sent + b"\x88\x02\x03\xe8")
+        writer.close()
+
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
+        session = await client(protocol={"greeting": None}).connect(url, TOKEN)
+        answered = await session.chat_and_close("hello", "triage")
+        assert (answered.status, answered.violations, len(answered.events)) == ("answered", (), len(EVENTS))
+        assert LISTEN_S <= goodbye.result() < LISTEN_S + 1
+        assert (await session.chat("more", "triage")).status == "closed"
+        await session.close()
+
+
+async def test_a_server_that_ignores_the_goodbye_is_waited_for_once(client: Maker) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        await reader.read(1000)
+        answered = Answering()
+        await answer(answered, "hello")
+        writer.write(answered.sent)
+        await asyncio.sleep(60)  # the test ends it
+
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
+        session = await client(protocol={"greeting": None}).connect(url, TOKEN)
+        began = time.monotonic()
+        assert (await session.chat_and_close("hello", "triage")).status == "answered"
+        assert CLOSE_TIMEOUT_S <= time.monotonic() - began < 2 * CLOSE_TIMEOUT_S
+
+
+class Answering:
+    """Takes the events of an answer in the place of a socket, and makes frames of them."""
+
+    sent = b""
+
+    async def send_json(self, event: dict[str, Any]) -> None:
+        text = json.dumps(event).encode()
+        self.sent += b"\x81\x7e" + len(text).to_bytes(2, "big") + text
 
 
 async def test_no_log_line_holds_a_token(client: Maker, caplog: pytest.LogCaptureFixture) -> None:

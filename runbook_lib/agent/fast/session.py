@@ -26,6 +26,7 @@ from runbook_lib.agent.fast import handshake
 from runbook_lib.agent.fast.book import Book
 from runbook_lib.agent.fast.frames import CLOSE_NORMALLY, frame, read_texts
 from runbook_lib.errors import HandshakeRejected, ProtocolViolation
+from runbook_lib.ports import Answer
 
 _LONGEST_HEAD = 16 * 1024
 _CLOSED = ConnectionClosedOK(None, None)
@@ -65,7 +66,7 @@ class FastSession(Chat, asyncio.Protocol):
         self._key = handshake.new_key()
         self._request = handshake.request(call, route.beginning, self._key)
         self._greeted = call.target.greeting is None
-        self._accepted, self._used, self._closing = False, False, False
+        self._accepted, self._used, self._leaves, self._closing = False, False, False, False
         self._held = b""
         self._book: Book | None = None
         self._ended: ConnectionClosed | None = None
@@ -75,21 +76,20 @@ class FastSession(Chat, asyncio.Protocol):
         self._awaits, self._until_begun, self._listen_s = False, False, 0.0
         self.opened: asyncio.Future[None] = loop.create_future()
 
+    async def chat_and_close(self, content: str, agent: str) -> Answer:
+        """Chat, and say goodbye as listening ends: many do at the same time, and wake the server once."""
+        self._leaves = True
+        return await super().chat_and_close(content, agent)
+
     async def close(self) -> None:
         """Close it; never raises."""
-        if self._ended is None and not (self._book and self._book.complaint):
-            self._closing = True
-            if self._book:
-                self._book.close()
-                self._flush(self._book)
-            else:
-                self._transport.write(frame(Opcode.CLOSE, CLOSE_NORMALLY))
+        if self._ended is None and not self._closing and not (self._book and self._book.complaint):
             ended = self._waiting = self._loop.create_future()
-            timer = self._loop.call_later(CLOSE_TIMEOUT_S, _resolve, ended)
+            self._say_goodbye(ended)
             try:
                 await ended
             finally:
-                timer.cancel()
+                self._cancel_timer()
         self._vanish()
 
     # What the transport calls.
@@ -203,7 +203,7 @@ class FastSession(Chat, asyncio.Protocol):
         self._flush(book)
         if not self._accepted and not self._accepts(book):
             return
-        for message in messages:
+        for message in messages if not self._closing else ():
             self._take(message)
         self._flush(book)
         if book.complaint:
@@ -248,8 +248,7 @@ class FastSession(Chat, asyncio.Protocol):
             await answered
         finally:
             self._waiting, self._awaits = None, False
-            if self._timer:
-                self._timer.cancel()
+            self._cancel_timer()
         return (None, "") if self._has_enough() else self._outcome()
 
     def _ask(self, answered: asyncio.Future[None], content: str, agent: str) -> None:
@@ -274,9 +273,26 @@ class FastSession(Chat, asyncio.Protocol):
         self._awaits = False
         if self._listen_s > 0 and self._timer and self._waiting:
             self._timer.cancel()
-            self._timer = self._loop.call_later(self._listen_s, _resolve, self._waiting)
+            self._timer = self._loop.call_later(self._listen_s, self._heard_out, self._waiting)
         else:
             self._wake()
+
+    def _heard_out(self, answered: asyncio.Future[None]) -> None:
+        """Listen no more: who waits for the answer goes on, or waits for the end, too."""
+        if self._leaves:
+            self._say_goodbye(answered)
+        else:
+            _resolve(answered)
+
+    def _say_goodbye(self, waiting: asyncio.Future[None]) -> None:
+        """Begin to close; the end wakes the one who waits."""
+        self._closing = True
+        if self._book:
+            self._book.close()
+            self._flush(self._book)
+        else:
+            self._transport.write(frame(Opcode.CLOSE, CLOSE_NORMALLY))
+        self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, _resolve, waiting)
 
     def _has_enough(self) -> bool:
         return self._conversation.ended or (self._until_begun and bool(self._conversation.events))
@@ -294,6 +310,10 @@ class FastSession(Chat, asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiting:
             _resolve(self._waiting)
+
+    def _cancel_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
 
     def _vanish(self) -> None:
         self._transport.abort()

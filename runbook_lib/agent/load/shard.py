@@ -104,7 +104,8 @@ class _Arriving:
             return attempt.not_connected(error)
         connect_s = time.monotonic() - due
         try:
-            answer = await chat.chat(attempt.mark, attempt.agent)
+            say = chat.chat if self._job.http_paths else chat.chat_and_close
+            answer = await say(attempt.mark, attempt.agent)
             detail = await self._trouble(attempt.role, token) if self._job.http_paths else ""
             return attempt.ended(answer, chat=chat, connect_s=connect_s, detail=detail)
         finally:
