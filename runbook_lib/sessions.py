@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runbook_lib.errors import AgentError, ProtocolViolation, TurnTimeout
@@ -31,6 +31,7 @@ class Attempt:
         turn: Which message of this user it sends, from 1.
         intended_s: Seconds after the probe's start at which it is meant to start.
         lag_s: How much later the client was.
+        mark: The unique text to send, e.g. `candidate-load-u17t1`.
     """
 
     probe: str
@@ -42,11 +43,10 @@ class Attempt:
     turn: int = 1
     intended_s: float = 0.0
     lag_s: float = 0.0
+    mark: str = field(init=False)
 
-    @property
-    def mark(self) -> str:
-        """The unique text to send, e.g. `candidate-load-u17t1`."""
-        return f"{self.role}-{self.probe}-u{self.user_number}t{self.turn}"
+    def __post_init__(self) -> None:
+        self.mark = f"{self.role}-{self.probe}-u{self.user_number}t{self.turn}"
 
     def begin(self, after_s: float, lag_s: float) -> None:
         """Begin it, in a load that started `after_s` late; the client itself was late by `lag_s`."""
@@ -89,12 +89,12 @@ class Attempt:
         return self._foreign(_marks_in(text))
 
     def _foreign(self, marks: Sequence[re.Match[str]]) -> tuple[str, ...]:
-        found = (match[0] for match in marks if int(match[1]) != self.user_number)
-        return tuple(dict.fromkeys(found))[:_MOST_FOREIGN_MARKS]
+        found = [match[0] for match in marks if int(match[1]) != self.user_number]
+        return tuple(dict.fromkeys(found))[:_MOST_FOREIGN_MARKS] if found else ()
 
     def _echo_missing(self, answer: Answer, marks: Sequence[re.Match[str]]) -> str:
-        # Not by `in`: turn 1's mark begins turn 11's.
-        lost = answer.status == "answered" and all(match[0] != self.mark for match in marks)
+        # Not by `in` its text: turn 1's mark begins turn 11's.
+        lost = answer.status == "answered" and self.mark not in [match[0] for match in marks]
         return f"the answer does not hold its own mark {self.mark}" if lost else ""
 
     def _wrong_agent(self, answer: Answer) -> str:

@@ -26,7 +26,7 @@ from runbook_lib.event_loop import new_event_loop
 from runbook_lib.evidence.load_figures import Figures, Tallies
 from runbook_lib.plan import Probes, Protocol
 from runbook_lib.plan.load import Load
-from runbook_lib.ports import LoadJob
+from runbook_lib.ports import ChatSession, LoadJob, Offer
 
 AT_ONCE, AT_ONCE_BY_TLS = 512, 128
 CONNECTIONS = 1000
@@ -37,13 +37,17 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJl"  # noqa: S105
 class LoggedIn(AgentClient):
     """A client whose users are logged in already. It checks the certificate, which SSL_CERT_FILE names."""
 
-    began: tuple[float, float]
-    """When the last login was asked for, on the clock and in processor time: sessions begin after it."""
+    began: tuple[float, float] | None = None
+    """When the first session was opened, on the clock and in processor time; what came before is start-up."""
 
     async def login(self, *_: Any) -> str:
-        """Return the one token: no peer logs in either, and what is made ready before is not measured."""
-        self.began = time.perf_counter(), time.process_time()
+        """Return the one token: no peer logs in either."""
         return TOKEN
+
+    async def connect(self, base_url: str, token: str, offer: Offer | None = None) -> ChatSession:
+        """Open a session; see `AgentClient`."""
+        self.began = self.began or (time.perf_counter(), time.process_time())
+        return await super().connect(base_url, token, offer)
 
 
 def client(engine: str, load: Load) -> tuple[LoggedIn, Probes]:
@@ -60,6 +64,7 @@ async def sessions(url: str, engine: str, count: int, rate: float = 0) -> dict[s
     told: list[Tallies] = []
     job = LoadJob(urls={"candidate": url}, arrivals=tuple(arrivals(load)))
     made = await make_sessions(agents, job, probes, told.append, load.max_open, time.time())
+    assert agents.began
     took_s, used_s = time.perf_counter() - agents.began[0], time.process_time() - agents.began[1]
     bad = [each for each in made if each.status != "answered" or each.violations or each.foreign_marks]
     assert not bad, bad[0]

@@ -102,12 +102,12 @@ def reader(path: str | None) -> Read:
         return lambda _: None
     if "." not in path:
         return lambda body: body.get(path)
-    parts = path.split(".")  # once, not for every frame as `at_path` does
+    holder, _, inner = path.rpartition(".")
+    hold = reader(holder)
 
-    def read(body: object) -> object:
-        for part in parts:
-            body = body.get(part) if isinstance(body, dict) else None
-        return body
+    def read(body: Body) -> object:
+        found = hold(body)
+        return found.get(inner) if isinstance(found, dict) else None
 
     return read
 
