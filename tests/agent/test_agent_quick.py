@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,20 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import JsonValue
+from two_looks import MESSAGE, PROTOCOLS, STREAM, answer, greeted, quick, stream, without
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation, Stop
-from runbook_lib.agent.quick import Expectations, QuickConversation
 from runbook_lib.plan import Protocol
-from runbook_lib.ports import Answer
 
 Change = Callable[[list[dict[str, Any]]], list[str]]
-MESSAGE: dict[str, JsonValue] = {
-    "type": "chat",
-    "data": {"content": "{content}", "agent": "{agent}", "id": "{message_id}"},
-}
-
 FIELDS = (
     "type",
     "data",
@@ -34,19 +26,8 @@ FIELDS = (
     "session_id",
     "timestamp",
     "sequence",
+    "in it",
 )
-PROTOCOLS = {
-    "the sample service's": Protocol(),
-    "one that streams": Protocol(
-        events=("agent_started", "agent_thinking*", "tool_executing?", "agent_completed"),
-        other_events=("heartbeat",), sequence_field=None, most_frames=8,
-    ),
-    "one of other names": Protocol(
-        events=("agent_started", "agent_completed"), required_fields=("type", "data.agent"), run_field=None,
-        id_field=None, correlation_field="data.reply_to", same_fields=(), answer_field="response",
-        failure_events=("agent_started",),
-    ),
-}  # fmt: skip
 ODD = st.sampled_from(
     [
         None,
@@ -73,19 +54,6 @@ NOT_JSON = st.sampled_from(
      '{"type": "agent_started", "data": ' + "9" * 4400 + "}", '{"type": "agent_started", "data": 1e999}',
      b"\xff", b'{"type": "agent_started"}']
 )  # fmt: skip
-
-
-def answer(turn: int, protocol: Protocol, sent_id: str) -> list[dict[str, Any]]:
-    """Return the events of an answer that is as it should be."""
-    kinds = [event.rstrip("?*+") for event in protocol.events]
-    return [
-        {
-            "type": kind, "data": {"agent": "triage", "response": f"turn {turn}", "reply_to": sent_id},
-            "response": "yes", "message_id": f"m{turn}-{place}", "run_id": f"r{turn}", "thread_id": "t1",
-            "user_id": "u1", "session_id": "s1", "timestamp": "now", "sequence": place,
-        }
-        for place, kind in enumerate(kinds, start=1)
-    ]  # fmt: skip
 
 
 @st.composite
@@ -138,7 +106,7 @@ def seen(conversation: Conversation, protocol: Protocol, turns: list[list[tuple[
         stop: Stop | None = None if conversation.ended else "closed"
         found = conversation.answer(stop, "gone")
         told += [
-            _without(ids, found),
+            without(ids, found),
             conversation.session_id,
             conversation.user_id,
         ]
@@ -150,17 +118,17 @@ def seen(conversation: Conversation, protocol: Protocol, turns: list[list[tuple[
 @settings(max_examples=100, deadline=None)
 @given(
     name=st.sampled_from([*PROTOCOLS]),
-    greeted=st.booleans(),
+    begun=st.booleans(),
     turns=st.lists(changes(), min_size=1, max_size=4),
 )
 def test_both_say_the_same_of_every_answer(
-    name: str, greeted: bool, turns: list[list[tuple[str, Any]]]
+    name: str, begun: bool, turns: list[list[tuple[str, Any]]]
 ) -> None:
     protocol = PROTOCOLS[name]
     protocol = protocol.model_copy(update={"message": MESSAGE})
-    both: list[Conversation] = [Conversation(Contract(protocol=protocol)), _quick(protocol)]
-    if greeted:
-        both = [*map(_greeted, both)]
+    both: list[Conversation] = [Conversation(Contract(protocol=protocol)), quick(protocol)]
+    if begun:
+        both = [*map(greeted, both)]
     at_length, quickly = (seen(each, protocol, turns) for each in both)
     assert quickly == at_length
 
@@ -175,8 +143,13 @@ def first(**fields: Any) -> Change:
     return lambda events: [json.dumps(events[0] | fields), *map(json.dumps, events[1:])]
 
 
+def deep(**fields: Any) -> Change:
+    """Return a change of what lies deep in an answer's first event; what is not given is lost."""
+    return lambda events: [json.dumps(events[0] | {"in it": fields}), *map(json.dumps, events[1:])]
+
+
 def with_a_long_number(events: list[dict[str, Any]]) -> list[str]:
-    """Put a number in that `json` refuses and orjson reads."""
+    """Put a number in that `json` refuses and msgspec reads."""
     return [json.dumps(event).replace('"now"', "9" * 4400) for event in events]
 
 
@@ -206,8 +179,18 @@ CHANGES: dict[str, Change] = {
     "runs that are null": as_a_whole(run_id=None),
     "data that is a list": first(data=[]),
     "no text in the end": as_a_whole(data={"agent": "triage"}, response=5),
-    "another message's answer": as_a_whole(data={"reply_to": "another", "response": "yes"}),
+    "another message's answer": as_a_whole(data={"agent": "triage", "reply_to": "another"}, response="yes"),
+    "an answer to a list": as_a_whole(data={"agent": "triage", "reply_to": ["another"]}, response="yes"),
+    "a type that is an object": first(type={"agent": "triage"}),
+    "more characters than are taken": as_a_whole(timestamp="x" * 1_500_000),
     "an agent of another name": first(data={"agent": "x" * 300}),
+    "a field too few in the deep": deep(kind="agent_started"),
+    "a number in the deep that is true": deep(
+        **{"kind": "agent_started", "#": "m1-1", "run": "r1", "no": {"of": True}, "who": "u1", "at": 0}
+    ),
+    "another user in the deep": deep(
+        **{"kind": "agent_started", "#": "m1-1", "run": "r1", "no": {"of": 1}, "who": "u2", "at": 0}
+    ),
     "a number too long": with_a_long_number,
     "lists too deep": nested_deeply,
     "more frames than allowed": many,
@@ -218,7 +201,7 @@ CHANGES: dict[str, Change] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_both_say_the_same_where_one_thing_is_odd(name: str, change: Change) -> None:
     protocol = PROTOCOLS[name].model_copy(update={"message": MESSAGE})
-    both = (_greeted(Conversation(Contract(protocol=protocol))), _greeted(_quick(protocol)))
+    both = (greeted(Conversation(Contract(protocol=protocol))), greeted(quick(protocol)))
     told: tuple[list[Any], list[Any]] = ([], [])
     for turn in range(3):
         for each, said in zip(both, told, strict=True):
@@ -226,56 +209,10 @@ def test_both_say_the_same_where_one_thing_is_odd(name: str, change: Change) -> 
             events = answer(turn, protocol, sent_id)
             for place, frame in enumerate(change(events) if turn == 1 else map(json.dumps, events)):
                 each.feed(frame, at_s=place / 10)
-            said.append(_without(sent_id, each.answer(None if each.ended else "closed", "gone")))
+            said.append(without(sent_id, each.answer(None if each.ended else "closed", "gone")))
     assert told[0] == told[1]
 
 
-def _quick(protocol: Protocol) -> QuickConversation:
-    return QuickConversation(Expectations(Contract(protocol=protocol)))
-
-
-def _greeted(conversation: Conversation) -> Conversation:
-    conversation.begin('{"type": "connection_ready", "data": {"user_id": "u1", "session_id": "s1"}}')
-    return conversation
-
-
-def _without(sent_id: str, found: Answer) -> Answer:
-    """Return the answer without the id of its message, which is new each time."""
-    return dataclasses.replace(found, text=found.text.replace(sent_id, "the message's id"))
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
-def test_an_answer_as_it_should_be_needs_no_long_look(protocol: Protocol) -> None:
-    contract = Contract(protocol=protocol.model_copy(update={"failure_events": ()}))
-    conversation = _NeverAtLength(Expectations(contract))
-    for turn in range(3):
-        conversation.send("hello", "triage")
-        for event in answer(turn, protocol, conversation.sent_id()):
-            conversation.feed(json.dumps(event))
-        found = conversation.answer()
-        assert (found.status, found.violations, len(found.events)) == ("answered", (), len(protocol.events))
-
-
-class _NeverAtLength(QuickConversation):
-    """Fails where a long look is taken."""
-
-    def _at_length(self) -> None:
-        assert self._quick is None
-
-    def sent_id(self) -> str:
-        assert self._quick
-        return self._quick.sent_id
-
-
-def test_a_message_with_a_placeholder_in_a_key_is_sent_as_the_plan_says() -> None:
-    contract = Contract(protocol=Protocol(message={"{content}": ["{agent}", "{other}"]}))
-    sent = QuickConversation(Expectations(contract)).send("x", "triage")
-    assert json.loads(sent) == {"{content}": ["triage", "{other}"]}
-
-
-STREAM = Protocol(
-    events=("agent_started", "agent_thinking*", "agent_completed"), most_frames=1000, message=MESSAGE
-)
 ODD_IN_A_STREAM: dict[str, tuple[slice, dict[str, Any]]] = {
     "nothing": (slice(0), {}),
     "another user": (slice(99, 100), {"user_id": "u2"}),
@@ -291,25 +228,14 @@ ODD_IN_A_STREAM: dict[str, tuple[slice, dict[str, Any]]] = {
 @pytest.mark.parametrize("together", [1, 7, 300])
 @pytest.mark.parametrize("odd", ODD_IN_A_STREAM)
 def test_both_say_the_same_of_a_long_stream_however_it_comes(odd: str, together: int) -> None:
-    both = (_greeted(Conversation(Contract(protocol=STREAM))), _greeted(_quick(STREAM)))
+    both = (greeted(Conversation(Contract(protocol=STREAM))), greeted(quick(STREAM)))
     said = []
     for each in both:
         sent_id = json.loads(each.send("hello", "triage"))["data"]["id"]
         frames = [json.dumps(event) for event in stream(sent_id, *ODD_IN_A_STREAM[odd])]
         for start in range(0, len(frames), together):
             each.feed_until_end(frames[start : start + together], at_s=start / 10)
-        said.append(_without(sent_id, each.answer(None if each.ended else "closed", "gone")))
+        said.append(without(sent_id, each.answer(None if each.ended else "closed", "gone")))
     assert said[0] == said[1]
     assert len(said[0].events) == 200
     assert bool(said[0].violations) == (odd != "nothing")
-
-
-def stream(sent_id: str, which: slice, odd: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return two hundred events, some of which are odd: a number is added to theirs."""
-    start, going_on, end = answer(0, STREAM, sent_id)
-    events = [start, *(dict(going_on) for _ in range(198)), end]
-    for number, event in enumerate(events, start=1):
-        event |= {"message_id": f"m0-{number}", "sequence": number}
-    for event in events[which]:
-        event |= odd | {"sequence": odd.get("sequence", 0) + event["sequence"]}
-    return [{name: value for name, value in event.items() if value is not ...} for event in events]

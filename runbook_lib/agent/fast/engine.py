@@ -12,10 +12,11 @@ from websockets.uri import WebSocketURI, parse_uri
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Call
+from runbook_lib.agent.expectations import Expectations
 from runbook_lib.agent.fast.handshake import beginning
 from runbook_lib.agent.fast.session import FastSession, Route
 from runbook_lib.agent.fast.tls import Encrypted, Place, Ticket
-from runbook_lib.agent.quick import Expectations, QuickConversation
+from runbook_lib.agent.quick import QuickConversation
 from runbook_lib.ports import ChatSession
 
 
