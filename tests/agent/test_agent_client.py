@@ -248,7 +248,7 @@ async def test_the_last_message_of_a_session_closes_it_and_what_comes_after_the_
         session = await client(protocol={"greeting": None}).connect(url, TOKEN)
         answered = await session.chat_and_close("hello", "triage")
         assert (answered.status, answered.violations, len(answered.events)) == ("answered", (), len(EVENTS))
-        assert LISTEN_S <= goodbye.result() < LISTEN_S + 1
+        assert goodbye.result() >= LISTEN_S
         assert (await session.chat("more", "triage")).status == "closed"
         await session.close()
 
