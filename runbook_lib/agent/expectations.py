@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any, Literal
@@ -49,6 +48,7 @@ class Expectations:
             _reader_of(path) if path else None
             for path in (plan.id_field, plan.sequence_field, plan.correlation_field, plan.agent_field)
         )
+        self._message_parts = _parts_of(plan.message)
         self._event = _event_type(contract)
         self._decode = msgspec.json.Decoder(self._event).decode
 
@@ -65,14 +65,6 @@ class Expectations:
     def message(self, values: Mapping[str, str]) -> str | None:
         """Return the message that holds `values`, as JSON; None where the plan's is not that simple."""
         return _joined(self._message_parts, values) if self._message_parts else None
-
-    @cached_property
-    def _message_parts(self) -> tuple[str, ...]:
-        """The message as JSON, split at its placeholders; nothing where it is not that simple."""
-        template = self.contract.protocol.message
-        parts = tuple(_PLACEHOLDER.split(json.dumps(template)))
-        trial = dict.fromkeys(("content", "agent", "message_id"), 'a "quoted" ü')
-        return parts if _joined(parts, trial) == json.dumps(filled(template, **trial)) else ()
 
     def _next(self, furthest: int) -> dict[str, int]:
         """Return the places of what may come once that place was reached; -1: none was."""
@@ -132,6 +124,13 @@ def _reader_of_all(paths: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
         return attrgetter(*map(_attribute, paths))
     reads = tuple(attrgetter(_attribute(path)) for path in paths)
     return lambda event: tuple(read(event) for read in reads)
+
+
+def _parts_of(message: Any) -> tuple[str, ...]:
+    """Return the plan's message as JSON, split at its placeholders; nothing where it is not that simple."""
+    parts = tuple(_PLACEHOLDER.split(json.dumps(message)))
+    trial = dict.fromkeys(("content", "agent", "message_id"), 'a "quoted" ü')
+    return parts if _joined(parts, trial) == json.dumps(filled(message, **trial)) else ()
 
 
 def _joined(parts: Sequence[str], values: Mapping[str, str]) -> str:

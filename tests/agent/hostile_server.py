@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 import struct
 import sys
 from collections.abc import Awaitable, Callable
+
+from websockets.utils import accept_key
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Act = Callable[[Reader, Writer], Awaitable[None]]
@@ -37,10 +37,10 @@ async def accept(reader: Reader, writer: Writer) -> None:
         for line in request.splitlines()
         if line.lower().startswith(b"sec-websocket-key")
     )
-    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324 - RFC 6455
+    accepted = accept_key(key.decode()).encode()
     writer.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+        b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + accepted + b"\r\n\r\n"
     )
 
 

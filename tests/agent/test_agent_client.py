@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 import logging
 import time
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from hostile_server import CLOSE, PING, accept, frame
 from scripted_service import (
     EVENTS,
     PATIENCE_S,
@@ -196,20 +195,6 @@ async def test_a_message_on_a_session_that_the_server_has_ended_is_told_as_close
         await session.close()
 
 
-async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Accept a handshake by hand."""
-    key = next(
-        line.split(b": ")[1].strip()
-        for line in (await reader.readuntil(b"\r\n\r\n")).splitlines()
-        if line.lower().startswith(b"sec-websocket-key")
-    )
-    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324 - RFC 6455
-    writer.write(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
-    )
-
-
 async def test_closing_a_session_that_the_server_ignores_ends_in_time(client: Maker) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
@@ -224,7 +209,7 @@ async def test_closing_a_session_that_the_server_ignores_ends_in_time(client: Ma
         assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("before", [b"", b"\x89\x00"], ids=["ordinary", "pinged"])
+@pytest.mark.parametrize("before", [b"", frame(b"", PING)], ids=["ordinary", "pinged"])
 async def test_the_last_message_of_a_session_closes_it_and_what_comes_after_the_goodbye_counts_no_more(
     client: Maker, before: bytes
 ) -> None:
@@ -241,7 +226,7 @@ async def test_the_last_message_of_a_session_closes_it_and_what_comes_after_the_
         while b"\x88\x82" not in came:  # a close frame, masked; before it may come a pong
             came += await reader.read(1000)
         goodbye.set_result(time.monotonic() - began)
-        writer.write(answered.sent + b"\x88\x02\x03\xe8")
+        writer.write(answered.sent + frame(b"\x03\xe8", CLOSE))
         writer.close()
 
     async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
@@ -275,8 +260,7 @@ class Answering:
     sent = b""
 
     async def send_json(self, event: dict[str, Any]) -> None:
-        text = json.dumps(event).encode()
-        self.sent += b"\x81\x7e" + len(text).to_bytes(2, "big") + text
+        self.sent += frame(json.dumps(event).encode())
 
 
 async def test_no_log_line_holds_a_token(client: Maker, caplog: pytest.LogCaptureFixture) -> None:

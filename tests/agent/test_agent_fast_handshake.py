@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 
 import pytest
+from websockets.utils import accept_key
 
 from runbook_lib.agent.fast.handshake import is_ordinary, new_key
 
 
 def accept(key: bytes) -> bytes:
-    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
-    return base64.b64encode(digest)
+    return accept_key(key.decode()).encode()
 
 
 def head(value: bytes, upgrade: bytes = b"websocket") -> bytes:

@@ -203,8 +203,9 @@ class FastSession(Chat, asyncio.Protocol):
         self._flush(book)
         if not self._accepted and not self._accepts(book):
             return
-        for message in messages if not self._closing else ():
-            self._take(message)
+        if not self._closing:  # what comes after our goodbye is nobody's
+            for message in messages:
+                self._take(message)
         self._flush(book)
         if book.complaint:
             self._wake()
