@@ -129,6 +129,16 @@ class Instance:
         self.active -= 1
         self.last_active_s = time.monotonic()
 
+    async def ends_within(self, seconds: float) -> bool:
+        """Say whether its process has ended, or does in this time.
+
+        Sockets are closed before the end of their process can be seen: who meets a closed port asks here.
+        """
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), seconds)
+        return not self.alive
+
     def kill(self) -> None:
         """End the whole process group at once, with whatever it is serving."""
         if self.alive and self.pid is not None:

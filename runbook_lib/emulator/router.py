@@ -10,7 +10,7 @@ from aiohttp import web
 
 from .disturbance import Disturbance, Stream
 from .faults import FaultBoard
-from .http_proxy import Exchange, forward_http, plain_answer
+from .http_proxy import Exchange, NotListening, forward_http, no_answer, open_session, plain_answer
 from .instance import Instance
 from .metric_usage import Place, UsageMeter
 from .names import RevisionId
@@ -21,6 +21,8 @@ from .websocket_tunnel import is_upgrade, tunnel
 
 CLIENT_CLOSED_REQUEST = 499
 HOST = "127.0.0.1"
+_INSTANCES_ASKED = 2
+_LAST_BREATH_S = 1.0
 # What Cloud Run's request log says, in its own words: users search for these sentences.
 NOT_STARTED = "The request failed because the instance could not start successfully."
 NO_INSTANCE = (
@@ -120,11 +122,8 @@ class Router:
         exchange.on_established = lambda: self._disturbance.opened(stream)
         try:
             # The time limit includes the wait for an instance, as the container contract says.
-            async with asyncio.timeout(runtime.request_timeout_s), runtime.place() as instance:
-                self._disturbance.reached(runtime.id, instance)
-                place = Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
-                with self._usage.busy(place):
-                    return await self._exchange(request, instance, trace, exchange)
+            async with asyncio.timeout(runtime.request_timeout_s):
+                return await self._ask(request, runtime, trace, exchange)
         except NotStartable:
             exchange.note = NOT_STARTED
             return plain_answer(exchange, 503, "Service Unavailable")
@@ -135,6 +134,22 @@ class Router:
             return await _timed_out(request, exchange)
         finally:
             self._disturbance.closed(stream)
+
+    async def _ask(
+        self, request: web.BaseRequest, runtime: RevisionRuntime, trace: TraceContext, exchange: Exchange
+    ) -> web.StreamResponse:
+        """Ask an instance; one more if the first is found to have ended before anything was sent to it."""
+        for _ in range(_INSTANCES_ASKED):
+            async with runtime.place() as instance:
+                self._disturbance.reached(runtime.id, instance)
+                place = Place(revision=runtime.id, container=runtime.container, instance_id=instance.id)
+                try:
+                    with self._usage.busy(place):
+                        return await self._exchange(request, instance, trace, exchange)
+                except NotListening:
+                    if not await instance.ends_within(_LAST_BREATH_S):
+                        break
+        return no_answer(exchange)
 
     async def _exchange(
         self, request: web.BaseRequest, instance: Instance, trace: TraceContext, exchange: Exchange
@@ -150,12 +165,7 @@ class Router:
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                auto_decompress=False,
-            )
+            self._session = open_session()
         return self._session
 
     def _record(

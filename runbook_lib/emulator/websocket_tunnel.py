@@ -9,7 +9,7 @@ import contextlib
 
 from aiohttp import web
 
-from .http_proxy import MALFORMED, Exchange, plain_answer
+from .http_proxy import Exchange, NotListening, no_answer
 from .trace import TraceContext, forwarded_headers
 
 _CHUNK = 64 * 1024
@@ -64,12 +64,15 @@ def is_upgrade(request: web.BaseRequest) -> bool:
 async def tunnel(
     request: web.BaseRequest, port: int, trace: TraceContext, exchange: Exchange
 ) -> web.StreamResponse:
-    """Carry bytes both ways until either side ends."""
+    """Carry bytes both ways until either side ends.
+
+    Raises:
+        NotListening: If the instance could not be connected to.
+    """
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        exchange.note = MALFORMED
-        return plain_answer(exchange, 503, "Service Unavailable")
+    except OSError as refusal:
+        raise NotListening from refusal
     try:
         return await _join(request, reader, writer, trace, exchange)
     finally:
@@ -89,8 +92,7 @@ async def _join(
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-        exchange.note = MALFORMED
-        return plain_answer(exchange, 503, "Service Unavailable")
+        return no_answer(exchange)
     client = request.transport
     if client is None:
         return _Joined()

@@ -1,6 +1,7 @@
 """The router carries HTTP and WebSocket to the right revision, both ways, and notices who leaves."""
 
 import asyncio
+import json
 import socket
 import sys
 from collections import Counter
@@ -14,6 +15,8 @@ from emulator_cloud import ECHO, PARENT, PINNED, Cloud
 from google.api_core import exceptions
 from google.cloud import run_v2
 from patience import eventually
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 
 def ws_uri(service_: run_v2.Service) -> str:
@@ -214,6 +217,32 @@ def test_a_container_that_cannot_start_again_answers_503(cloud: Cloud, tmp_path:
     }
 
 
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_a_request_that_meets_an_ending_instance_is_given_to_a_new_one(cloud: Cloud, scheme: str) -> None:
+    made = cloud.deploy(f"{scheme}-lingers", **_lives_on(0.5))
+    before = cloud.pids(f"{scheme}-lingers")
+    assert local.get(f"{made.uri}/crash").status_code == 503
+    if scheme == "ws":
+        with connect(ws_uri(made)) as client:
+            assert json.loads(client.recv())
+    else:
+        assert local.get(made.uri, timeout=20).status_code == 200
+    assert set(cloud.pids(f"{scheme}-lingers")).isdisjoint(before)
+
+
+def test_an_instance_that_lives_on_without_listening_answers_503(cloud: Cloud) -> None:
+    made = cloud.deploy("deaf", **_lives_on(60))
+    assert local.get(f"{made.uri}/crash").status_code == 503
+    assert local.get(made.uri, timeout=20).status_code == 503
+    with pytest.raises(InvalidStatus, match="503"):
+        connect(ws_uri(made))
+    failed = eventually(
+        lambda: cloud.entries('resource.labels.service_name="deaf" httpRequest.status=503'),
+        lambda entries: len(entries) == 3,
+    )
+    assert all("connection to the instance had an error" in entry.text_payload for entry in failed)
+
+
 def test_half_a_request_does_not_hold_the_port(echo: run_v2.Service) -> None:
     host = urlsplit(echo.uri)
     with socket.create_connection((host.hostname, host.port)) as half:
@@ -225,6 +254,11 @@ def test_env_of_the_template_beats_that_of_the_image(cloud: Cloud) -> None:
     assert local.get(cloud.deploy("image-env", image="echo-env").uri).json()["greeting"] == "from the image"
     mine = cloud.deploy("template-env", image="echo-env", env={"GREETING": "mine"})
     assert local.get(mine.uri).json()["greeting"] == "mine"
+
+
+def _lives_on(seconds: float) -> dict[str, list[str]]:
+    """Make a container whose own process outlives the server in it by this time."""
+    return {"command": ["/bin/sh", "-c", f'"$0" "$1"; sleep {seconds}'], "args": _echo_words()}
 
 
 def _echo_words() -> list[str]:
