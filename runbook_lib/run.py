@@ -16,7 +16,7 @@ from runbook_lib.clock import Clock, SystemClock
 from runbook_lib.connection import Connection
 from runbook_lib.decisions import Act, is_held_back, record_decision, require_approval
 from runbook_lib.earlier import with_earlier
-from runbook_lib.errors import CloudError, CorruptEvidence, NotApproved, NotFound, PlanError, RunRefused
+from runbook_lib.errors import CloudError, CorruptEvidence, NotApproved, NotFound, PlanError
 from runbook_lib.evidence import (
     DeployEvidence,
     MetricsEvidence,
@@ -51,6 +51,7 @@ from runbook_lib.plan.file import load_plan
 from runbook_lib.ports import Ports
 from runbook_lib.ports.logs import LogTail
 from runbook_lib.preflight import pass_preflight, passed
+from runbook_lib.promoting import action_to_promote
 from runbook_lib.rehearsal import FILE as SELF_TEST
 from runbook_lib.rehearsal import SelfTested
 from runbook_lib.report import write_reports
@@ -260,9 +261,9 @@ class Run:
         Raises:
             PlanError: If the plan is wrong.
         """
-        verdict = judged(self.folder, load_plan(plan_file))
-        self.folder.write_record(f"verdict-by-{plan_file.stem}.json", verdict)
-        seal(self.folder.path, self.plan.target.service, self._clock.now())
+        with self.sealed_anew():
+            verdict = judged(self.folder, load_plan(plan_file))
+            self.folder.write_record(f"verdict-by-{plan_file.stem}.json", verdict)
         return verdict
 
     def roll_back(self) -> RollbackEvidence:
@@ -300,14 +301,12 @@ class Run:
             up_to: Percentage to stop at, one of the plan's steps.
 
         Raises:
-            RunRefused: If the verdict is not PROCEED_TO_PRODUCTION and there is no override.
+            RunRefused: If the verdict is not PROCEED_TO_PRODUCTION and there is no override, or if it is not
+                what the evidence says, or if either was altered.
             NotApproved: If the plan wants an approval, and there is none.
         """
         self._require_approval("promote")
-        verdict = self.verdict()
-        action = verdict.action if verdict else "no verdict"
-        if action != "PROCEED_TO_PRODUCTION" and not override:
-            raise RunRefused(f"the verdict is {action}: promoting needs --override with a reason")
+        action = action_to_promote(self.folder, self.plan, override)
         with self.sealed_anew():
             if override:
                 self.note("act intended", step="promote", detail=f"promote against {action}: {override}")

@@ -25,8 +25,8 @@ FLOORS = {
         "session_file", "steps"),
     3: ("archive", "decisions", "earlier", "folder_lock", "journal", "leasing", "notebook_archive",
         "preflight", "recorded", "report", "scribe"),
-    4: ("compare", "connection", "fleet", "gathering", "headless", "judging", "live", "resuming", "run",
-        "selftest"),
+    4: ("compare", "connection", "fleet", "gathering", "headless", "judging", "live", "promoting", "resuming",
+        "run", "selftest"),
     5: ("cli", "fork_server", "lab", "notebook", "terminal", "worker"),
 }
 # fmt: on
@@ -46,6 +46,7 @@ SIDEWAYS = {
     ("notebook_archive", "report"),
     ("ports", "arrivals"),
     ("ports", "evidence"),
+    ("promoting", "judging"),
     ("rehearsal", "evidence"),
     ("rehearsal", "verdict"),
     ("resuming", "judging"),
@@ -54,6 +55,7 @@ SIDEWAYS = {
     ("run", "headless"),
     ("run", "judging"),
     ("run", "live"),
+    ("run", "promoting"),
     ("run", "resuming"),
     ("run_folder", "session_file"),
     ("selftest", "run"),

@@ -21,6 +21,9 @@ Kind = Literal["changed", "missing", "added", "chain"]
 _SIGNATURES = f"{MANIFEST}."
 """What a signing tool may put beside the manifest, e.g. `manifest.json.asc`, `manifest.json.sigstore`."""
 
+_JUDGED = (MANIFEST, "plan.yaml", "verdict.json")
+_LEFT_BY_ACTS = ("evidence/promote.json", "evidence/rollback.json")
+
 
 class SealedFile(Record):
     """What one file was when the run was sealed."""
@@ -107,11 +110,15 @@ def seal(folder: Path, service: str, now: datetime) -> Manifest:
 
 @contextmanager
 def sealed_anew(folder: Path, service: str, now: Callable[[], datetime]) -> Iterator[None]:
-    """Seal a run again after an act on it, however that ends; one that was never sealed stays so."""
+    """Seal a run again after an act on it, however that ends.
+
+    One that was never sealed stays so, and so does one that was altered since: a new seal would hide that.
+    """
+    is_intact = (folder / MANIFEST).is_file() and not altered(place(str(folder)))
     try:
         yield
     finally:
-        if (folder / MANIFEST).is_file():
+        if is_intact:
             seal(folder, service, now())
 
 
@@ -127,9 +134,22 @@ def verify(run: Place) -> Verified:
     return Verified(files=len(manifest.files), findings=(*findings, *broken), links=links, end=end)
 
 
+def altered(run: Place) -> tuple[Finding, ...]:
+    """Return what a run's verdict rests on and is not as it was sealed; none where it never was."""
+    if not run.has(MANIFEST):
+        return ()
+    return tuple(finding for finding in verify(run).findings if _bears_the_verdict(finding))
+
+
 def read_manifest(run: Place) -> Manifest | None:
     """Return a run's manifest, or None where there is none that can be read."""
     return _found(run)[0]
+
+
+def _bears_the_verdict(finding: Finding) -> bool:
+    if finding.kind not in ("changed", "missing") or finding.file in _LEFT_BY_ACTS:
+        return False
+    return finding.file in _JUDGED or finding.file.startswith("evidence/")
 
 
 def _compare(run: Place, manifest: Manifest) -> Iterator[Finding]:

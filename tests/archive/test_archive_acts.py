@@ -17,13 +17,18 @@ from runbook_lib.run import Run
 
 
 @pytest.fixture
-def run(staging: Staging, tmp_path: Path) -> Run:
-    """A run that was judged and is not sealed yet."""
+def begun(staging: Staging, tmp_path: Path) -> Run:
+    """A run that has observed nothing yet."""
     staging.create()
     file = tmp_path / "plan.yaml"
     plan = staging.plan(report={"folder": str(tmp_path / "outputs")})
     file.write_text(dump_plan(plan, tmp_path), encoding="utf-8")
-    begun = Run.start(file, {}, tmp_path)
+    return Run.start(file, {}, tmp_path)
+
+
+@pytest.fixture
+def run(begun: Run) -> Run:
+    """A run that was judged and is not sealed yet."""
     begun.deploy()
     begun.judge()
     return begun
@@ -36,6 +41,42 @@ def earlier_seals(run: Run) -> int:
     manifest = read_manifest(where)
     assert manifest is not None
     return len(manifest.earlier)
+
+
+def edit(file: Path, before: str, after: str) -> None:
+    """Change one text in a file, which has to be there."""
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def test_a_verdict_that_was_written_over_promotes_nothing(begun: Run) -> None:
+    assert begun.judge().action == "INVESTIGATE"
+    edit(begun.folder.path / "verdict.json", '"INVESTIGATE"', '"PROCEED_TO_PRODUCTION"')
+    begun.write_reports()  # whoever edits a verdict can seal it, too
+    with pytest.raises(RunRefused) as refused:
+        begun.promote()
+    assert str(refused.value) == (
+        "nothing was promoted, verdict.json says PROCEED_TO_PRODUCTION where the evidence says INVESTIGATE: "
+        f"find out why, then judge again by runbook verdict {begun.plan.report.folder}/{begun.folder.run_id}"
+    )
+
+
+@pytest.mark.parametrize("file", ["evidence/deploy.json", "plan.yaml", "manifest.json"])
+def test_a_run_that_was_altered_promotes_nothing_and_no_act_seals_that(
+    run: Run, staging: Staging, file: str
+) -> None:
+    run.write_reports()
+    edit(run.folder.path / file, run.plan.target.service, "another")
+    before, found = staging.traffic(), verify(place(str(run.folder.path))).findings[0]
+    run.decide("promote", approved=True, reason="go")
+    with pytest.raises(RunRefused, match=f"^nothing was promoted, {found.file} {found.detail}: find out why"):
+        run.promote("an override excuses it not")
+    assert staging.traffic() == before
+    assert found in verify(place(str(run.folder.path))).findings
+    run.judge()
+    run.write_reports()
+    assert verify(place(str(run.folder.path))).findings == ()
 
 
 def test_a_sealed_run_is_sealed_again_after_each_act_good_or_bad(run: Run, staging: Staging) -> None:
