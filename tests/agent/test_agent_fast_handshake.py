@@ -10,8 +10,8 @@ from websockets.utils import accept_key
 from runbook_lib.agent.fast.handshake import is_ordinary, new_key
 
 
-def accept(key: bytes) -> bytes:
-    return accept_key(key.decode()).encode()
+def accept(key: str) -> bytes:
+    return accept_key(key).encode()
 
 
 def head(value: bytes, upgrade: bytes = b"websocket") -> bytes:
@@ -30,7 +30,7 @@ def test_answers_that_differ_in_their_key_alone_are_ordinary_and_looked_at_once(
     assert len(known) == 1
 
 
-ODD: dict[str, Callable[[bytes], bytes]] = {
+ODD: dict[str, Callable[[str], bytes]] = {
     "another key": lambda _: head(accept(new_key())),
     "no key": lambda _: head(b""),
     "the key elsewhere": lambda key: head(b"", upgrade=b"websocket" + accept(key)),
@@ -42,7 +42,7 @@ ODD: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("make", ODD.values(), ids=ODD)
 def test_one_that_differs_in_more_is_not_ordinary_though_another_is_known(
-    make: Callable[[bytes], bytes],
+    make: Callable[[str], bytes],
 ) -> None:
     known, key = set[tuple[bytes, bytes, str]](), new_key()
     assert is_ordinary(head(accept(key)), key, "", known)

@@ -29,14 +29,14 @@ class Book:
         key: The handshake's key while its answer is awaited; None once it was accepted.
     """
 
-    def __init__(self, uri: WebSocketURI, subprotocols: tuple[str, ...], key: bytes | None) -> None:
+    def __init__(self, uri: WebSocketURI, subprotocols: tuple[str, ...], key: str | None) -> None:
         self._protocol = ClientProtocol(
             uri, subprotocols=[Subprotocol(each) for each in subprotocols] or None,
             state=State.OPEN if key is None else State.CONNECTING,
             max_size=MAX_MESSAGE_BYTES, logger=_SILENT,
         )  # fmt: skip
         if key is not None:
-            self._protocol.key = key.decode()
+            self._protocol.key = key
         self._fragments: list[Frame] = []
         self._frame_bytes = 0.0
 

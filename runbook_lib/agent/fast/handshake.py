@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 
 from websockets.headers import build_host
 from websockets.uri import WebSocketURI
+from websockets.utils import accept_key
 
 from runbook_lib.agent.engine import Call
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _ACCEPTED = b"HTTP/1.1 101 "
 _EXTENSIONS = b"sec-websocket-extensions"
 _END = "\r\n"
 _MOST_KNOWN = 64
 
 
-def new_key() -> bytes:
+def new_key() -> str:
     """Return a key for one handshake."""
-    return base64.b64encode(os.urandom(16))
+    return base64.b64encode(os.urandom(16)).decode()
 
 
 def beginning(uri: WebSocketURI) -> str:
@@ -32,7 +31,7 @@ def beginning(uri: WebSocketURI) -> str:
     )
 
 
-def request(call: Call, start: str, key: bytes) -> bytes:
+def request(call: Call, start: str, key: str) -> bytes:
     """Return the request that begins with `start`.
 
     Raises:
@@ -45,7 +44,7 @@ def request(call: Call, start: str, key: bytes) -> bytes:
     text = _END.join(headers)
     if text.count("\r") + text.count("\n") != 2 * (len(headers) - 1):
         raise ValueError("a line break in a header of the handshake")
-    return f"{start}Sec-WebSocket-Key: {key.decode()}\r\n{text}\r\n\r\n".encode()
+    return f"{start}Sec-WebSocket-Key: {key}\r\n{text}\r\n\r\n".encode()
 
 
 def may_be_ordinary(begun: bytes) -> bool:
@@ -53,12 +52,12 @@ def may_be_ordinary(begun: bytes) -> bool:
     return begun.startswith(_ACCEPTED[: len(begun)])
 
 
-def is_ordinary(head: bytes, key: bytes, subprotocol: str, known: set[tuple[bytes, bytes, str]]) -> bool:
+def is_ordinary(head: bytes, key: str, subprotocol: str, known: set[tuple[bytes, bytes, str]]) -> bool:
     """Say whether the answer, up to its empty line, accepts all that was asked for and adds nothing odd.
 
     A server's answers often differ only in what they make of the key: `known` keeps what stood around that.
     """
-    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    accept = accept_key(key).encode()
     before, there, behind = head.partition(accept)
     if there and (before, behind, subprotocol) in known:
         return True
