@@ -21,6 +21,7 @@ from runbook_lib.verdict import CriterionResult, LookSeen, Outcome, RegressionRe
 _RULE = "border-bottom:1px solid rgba(128,128,128,.35);"
 _CELL = f"text-align:left;vertical-align:top;padding:.35em .8em .35em 0;{_RULE}"
 _HEAD = _CELL + "font-weight:600;"
+_SHORT, _UNBROKEN = 14, "white-space:nowrap;"  # characters: a value with its unit
 _TABLE = "border-collapse:collapse;text-align:left;font-size:.95em;"
 
 
@@ -310,7 +311,7 @@ def to_html(table: pd.DataFrame, links: Mapping[str, str] | None = None, most: i
     """
     head = "".join(f'<th scope="col" style="{_HEAD}">{escape(str(name))}</th>' for name in table.columns)
     rows = (
-        "".join(f'<td style="{_CELL}">{_linked(str(cell), links or {})}</td>' for cell in row)
+        "".join(_cell(str(cell), links or {}) for cell in row)
         for row in table.head(most).itertuples(index=False, name=None)
     )
     body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -318,9 +319,10 @@ def to_html(table: pd.DataFrame, links: Mapping[str, str] | None = None, most: i
     return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}'
 
 
-def _linked(words: str, links: Mapping[str, str]) -> str:
+def _cell(words: str, links: Mapping[str, str]) -> str:
     shown = escape(words)
-    return f'<a href="{escape(links[words])}">{shown}</a>' if words in links else shown
+    linked = f'<a href="{escape(links[words])}">{shown}</a>' if words in links else shown
+    return f'<td style="{_CELL}{_UNBROKEN if len(words) <= _SHORT else ""}">{linked}</td>'
 
 
 def _known(value: object) -> str:

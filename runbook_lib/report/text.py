@@ -62,12 +62,13 @@ def bounded(bound: str, unit: str) -> str:
 
 
 def sensitivity(result: CriterionResult) -> str:
-    """Return what could not have been overlooked, e.g. `1 in 14 would have shown`; or nothing."""
+    """Return what could have been overlooked, or could not, e.g. `1 in 14 would have shown`; or nothing."""
     if not result.detectable:
         return ""
     if result.effect_unit:
         return f"{difference(result.detectable, result.effect_unit)} shows half the time"
-    return f"1 in {math.floor(1 / result.detectable):,} would have shown"
+    one_in = math.floor(1 / result.detectable)
+    return f"1 in {one_in:,} would have shown" if one_in > 1 else "too few to show what is rare"
 
 
 def difference(value: float, unit: str) -> str:

@@ -28,6 +28,24 @@ def test_criteria_are_words_with_units() -> None:
     assert list(row)[:1] + list(row)[2:6] == ["✗ FAIL", "2 sessions", "≤ 0 sessions", "3 sessions", "24"]
 
 
+@pytest.mark.parametrize(
+    ("detectable", "effect_unit", "words"),
+    [
+        (None, "", ""),
+        (0.95, "", "too few to show what is rare"),
+        (0.4507, "", "1 in 2 would have shown"),
+        (0.000998, "", "1 in 1,002 would have shown"),
+        (0.05, "s", "0.05 s shows half the time"),
+    ],
+)
+def test_what_could_have_been_overlooked_is_said(
+    detectable: float | None, effect_unit: str, words: str
+) -> None:
+    result = records.failing().criteria()[0]
+    found = result.model_copy(update={"detectable": detectable, "effect_unit": effect_unit})
+    assert text.sensitivity(found) == words
+
+
 def test_suites_of_the_plan_are_listed_even_if_they_did_not_run() -> None:
     table = tables.suites(records.empty())
     assert list(table["Suite"]) == ["Golden Path Test", "Agent Registry Test"]
