@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runbook_lib.notebook.shown import Shown
 from runbook_lib.report import log_tables, suite_tables, tables, text
-from runbook_lib.report.executed import cells_by_id, element_id, read
+from runbook_lib.report.executed import Cell, Executed, cells_by_id, element_id, read
 from runbook_lib.report.figures import Chart, chart_of, trail_names
 from runbook_lib.run import Run
 
@@ -43,21 +45,20 @@ def groups(run: Run) -> Shown:
 
 
 def criteria(run: Run) -> Shown:
-    """Show every criterion with its evidence, each with the way to the cell that shows it."""
+    """Show every criterion with its evidence; its name leads to the cell that shows it."""
     found = run.record().criteria()
-    executed = cells_by_id(read(run.folder.path / "notebooks"))
-    places = {each.cell: executed.get(element_id(each.cell)) for each in found}
+    cells = cells_by_id(read(run.folder.path / "notebooks"))
     return Shown(
         sentence=f"{len(found)} criteria" if found else _NOT_JUDGED,
         parts=(tables.criteria(found),),
-        links={cell: _beside(cell, place and place[1].heading) for cell, place in places.items()},
+        links={text.clean(each.title): _way_to(each.cell, cells) for each in found},
     )
 
 
-def _beside(cell: str, heading: str | None) -> str:
+def _way_to(cell: str, cells: Mapping[str, tuple[Executed, Cell]]) -> str:
     """Return the way from one notebook to the heading above a cell of another."""
-    notebook = cell.partition("#")[0]
-    return f"{notebook}.ipynb#{heading}" if heading else f"{notebook}.ipynb"
+    notebook, place = cell.partition("#")[0], cells.get(element_id(cell))
+    return f"{notebook}.ipynb#{place[1].heading}" if place and place[1].heading else f"{notebook}.ipynb"
 
 
 def trails(run: Run) -> list[Chart]:

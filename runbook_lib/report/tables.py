@@ -31,14 +31,12 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
 
 
 def criteria(results: Iterable[CriterionResult]) -> pd.DataFrame:
-    """Return one row per criterion, in the judge's words, with the cell that shows its evidence."""
-    columns = (
-        "Outcome", "Criterion", "Observed", "Bound", "Baseline", "Samples", "Interval", "Reason", "Cell",
-    )  # fmt: skip
+    """Return one row per criterion, in the judge's words."""
+    columns = ("Outcome", "Criterion", "Observed", "Bound", "Baseline", "Samples", "Interval", "Reason")
     return table_of(columns, (
         (text.outcome_word(c.outcome), c.title, text.quantity(c.observed, c.unit),
          text.bounded(c.bound, c.unit), text.quantity(c.baseline, c.unit), c.samples,
-         text.effect(c) if c.interval else "", c.reason, c.cell)
+         text.effect(c) if c.interval else "", c.reason)
         for c in results
     ))  # fmt: skip
 

@@ -18,8 +18,9 @@ _SYMBOLS = {Outcome.PASS: "✓", Outcome.INCONCLUSIVE: "?", Outcome.ERROR: "!", 
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
-_SINGULAR = {"entries": "entry", "polls": "poll", "sessions": "session", "starts": "start",
-             "answers": "answer", "tests": "test"}  # fmt: skip
+_SINGULAR = {"answers": "answer", "clauses": "clause", "entries": "entry", "polls": "poll",
+             "requests": "request", "sessions": "session", "starts": "start", "templates": "template",
+             "tests": "test"}  # fmt: skip
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import papermill
@@ -13,6 +14,9 @@ import pytest
 from playwright.sync_api import Browser
 from report_links import files_linked, followed, pictures_on_github
 from whole_run import ROOT, Ended, Shell
+
+from runbook_lib.notebook import summary
+from runbook_lib.run import open_run
 
 pytestmark = pytest.mark.e2e
 
@@ -139,6 +143,17 @@ def test_every_link_of_the_report_leads_to_what_is_there(run: Path, chromium: Br
     assert {cell for cell in cells if cell in links} == cells
     assert len(cells) >= 7
     page.close()
+
+
+def test_every_criterion_in_the_notebook_leads_to_a_heading_of_another(run: Path) -> None:
+    links = summary.criteria(open_run(run)).links
+    criteria = json.loads((run / "verdict.json").read_text())["criteria"]
+    assert set(links) == {criterion["title"] for criterion in criteria}
+    for file, _, heading in (link.partition("#") for link in links.values()):
+        cells = json.loads((run / "notebooks" / file).read_text("utf-8"))["cells"]
+        lines = "".join("".join(cell["source"]) + "\n" for cell in cells).splitlines()
+        headings = [line.lstrip("#").strip().replace(" ", "-") for line in lines if line.startswith("#")]
+        assert unquote(heading) in headings
 
 
 def test_every_figure_of_the_archived_notebooks_is_a_picture_without_scripts(

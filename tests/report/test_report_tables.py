@@ -9,21 +9,15 @@ import pytest
 import report_records as records
 from hostile import HOSTILE
 
+from runbook_lib.catalogue import METRICS, SUITE
 from runbook_lib.evidence import EventSeen
 from runbook_lib.report import tables, text
 
 
 def test_criteria_are_words_with_units() -> None:
     table = tables.criteria(records.failing().criteria())
-    assert list(table.columns)[2:] == [
-        "Observed",
-        "Bound",
-        "Baseline",
-        "Samples",
-        "Interval",
-        "Reason",
-        "Cell",
-    ]
+    columns = ["Observed", "Bound", "Baseline", "Samples", "Interval", "Reason"]
+    assert list(table.columns)[2:] == columns
     row = table[table["Criterion"].str.startswith("User Isolation")].iloc[0]
     assert list(row)[:1] + list(row)[2:6] == ["✗ FAIL", "2 sessions", "≤ 0 sessions", "3 sessions", "24"]
 
@@ -168,6 +162,11 @@ def test_empty_evidence_makes_empty_tables_with_columns() -> None:
 )
 def test_a_quantity_has_its_unit(value: float | None, unit: str, words: str) -> None:
     assert text.quantity(value, unit) == words
+
+
+@pytest.mark.parametrize("unit", sorted({metric.unit for metric in (*METRICS.values(), SUITE)}))
+def test_one_of_what_is_counted_is_no_plural(unit: str) -> None:
+    assert text.quantity(1, unit).endswith("s") == (unit == "s")
 
 
 def test_lengths_of_time_read_as_a_person_says_them() -> None:
