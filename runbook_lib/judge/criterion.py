@@ -134,7 +134,14 @@ def _known(measurement: Measurement | None) -> float | None:
 
 
 def _within(candidate: Measurement) -> str:
-    return f"{candidate.value:.4g} {candidate.unit} over {candidate.samples} sample(s), within the bound"
+    value = _in_words(candidate.value or 0, candidate.unit)
+    return f"{value} over {candidate.samples} sample(s), within the bound"
+
+
+def _in_words(value: float, unit: str) -> str:
+    if unit == "ready":
+        return "ready" if value else "not ready"
+    return f"{100 * value:.4g} %" if unit == "ratio" else f"{value:.4g} {unit}"
 
 
 def _with_note(reason: str, measurement: Measurement) -> str:

@@ -141,6 +141,22 @@ def test_a_baseline_without_data_is_none(baseline: dict[str, Any], reason: str) 
         assert found == (INCONCLUSIVE, reason)
 
 
+@pytest.mark.parametrize(
+    ("metric", "bounds", "value", "words"),
+    [
+        (RATIO, {"at_most": 0.05}, 0.0125, "1.25 %"),
+        (RATIO, {"at_most": 0.05}, 0, "0 %"),
+        ("deploy.ready", {"at_least": 1}, 1, "ready"),
+        ("deploy.ready", {"at_least": 0}, 0, "not ready"),
+    ],
+)
+def test_a_share_and_a_state_are_said_in_words(
+    metric: str, bounds: dict[str, Any], value: float, words: str
+) -> None:
+    reason = f"{words} over 100 sample(s), within the bound"
+    assert judged(criterion(metric, **bounds), measured(metric, value)) == (PASS, reason)
+
+
 @pytest.mark.parametrize("metric", BOUNDED)
 def test_every_metric_of_the_catalogue_can_be_judged(metric: str) -> None:
     asked = criterion(metric, at_most=1, min_samples=3)
