@@ -2,7 +2,7 @@
 
 Needs gcc, OpenSSL's headers, `taskset`, Node.js and npm; the peers are installed here into `.tools`. Prints a
 line for each comparison and keeps the ratios in benchmarks/results.json. A round of a comparison takes about
-three times `--seconds`; `--only` measures one of them.
+nine times `--seconds`, Artillery alone six; `--only` measures one of them.
 
 Everybody makes as much as he can on the second core. A rate is what was made by the processor time that the
 client took for it, in user and kernel, start-up left out: on a core of its own that is its sessions a second,
