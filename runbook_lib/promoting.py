@@ -27,8 +27,8 @@ def action_to_promote(folder: RunFolder, plan: Plan, override: str) -> str:
         RunRefused: If the action is another than PROCEED_TO_PRODUCTION and there is no override, or if
             verdict and evidence are not what they were: an override excuses no false record.
     """
-    for change in altered(place(str(folder.path))):
-        raise _false_record(folder, plan, f"{change.file} {change.detail}")
+    if changes := altered(place(str(folder.path))):
+        raise _false_record(folder, plan, f"{changes[0].file} {changes[0].detail}")
     verdict = folder.find_record("verdict.json", Verdict)
     action = verdict.action if verdict else "no verdict"
     if verdict and action != (again := judged(folder, plan).action):

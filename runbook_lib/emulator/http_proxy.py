@@ -29,7 +29,7 @@ class Exchange:
 
     Attributes:
         status: 0 until an answer has begun.
-        sent: Whether an instance may have seen any of the request.
+        sent: Whether an instance may have seen any of it, where it is no WebSocket.
         note: What the platform has to say about it in the log.
         on_established: Called once the instance's answer has begun.
     """
