@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from runbook_lib.archive.manifest import altered
-from runbook_lib.archive.places import place
 from runbook_lib.errors import RunRefused
 from runbook_lib.judging import judged
 from runbook_lib.plan import Plan
@@ -27,7 +26,7 @@ def action_to_promote(folder: RunFolder, plan: Plan, override: str) -> str:
         RunRefused: If the action is another than PROCEED_TO_PRODUCTION and there is no override, or if
             verdict and evidence are not what they were: an override excuses no false record.
     """
-    if changes := altered(place(str(folder.path))):
+    if changes := altered(folder.path):
         raise _false_record(folder, plan, f"{changes[0].file} {changes[0].detail}")
     verdict = folder.find_record("verdict.json", Verdict)
     action = verdict.action if verdict else "no verdict"

@@ -93,12 +93,13 @@ def _rate() -> float:
 def _script(url: str, session: str, seconds: int) -> dict[str, Any]:
     coded = base64.urlsafe_b64encode(_TOKEN.encode()).decode().rstrip("=")
     chat = {"function": "checkedChat"}
-    rate = _ARRIVALS_PER_S[url.replace("http", "ws", 1).partition(":")[0]]
+    target = _websocket(url)
+    rate = _ARRIVALS_PER_S[target.partition(":")[0]]
     whole = {"duration": _TO_WARM_UP * seconds, "arrivalRate": rate}
     few = {"duration": 1, "arrivalCount": _USERS}
     return {
         "config": {
-            "target": _websocket(url),
+            "target": target,
             "phases": [whole if session == "whole" else few],
             "ws": {"subprotocols": ["jwt-auth", f"jwt.{coded}"], "rejectUnauthorized": False},
             "processor": str(HERE / "artillery.cjs"),

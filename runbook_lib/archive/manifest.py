@@ -114,7 +114,7 @@ def sealed_anew(folder: Path, service: str, now: Callable[[], datetime]) -> Iter
 
     One that was never sealed stays so, and so does one that was altered since: a new seal would hide that.
     """
-    is_intact = (folder / MANIFEST).is_file() and not altered(place(str(folder)))
+    is_intact = (folder / MANIFEST).is_file() and not altered(folder)
     try:
         yield
     finally:
@@ -124,26 +124,34 @@ def sealed_anew(folder: Path, service: str, now: Callable[[], datetime]) -> Iter
 
 def verify(run: Place) -> Verified:
     """Compare every byte of a run with its manifest, and its manifest with the chain."""
-    manifest, raw = _found(run)
-    if manifest is None or manifest.content() != raw:
-        what = "was changed after it was sealed" if raw else "is not there: the run was never sealed"
-        kind: Kind = "changed" if raw else "missing"
-        return Verified(files=0, links=0, end="", findings=(Finding(kind=kind, file=MANIFEST, detail=what),))
-    findings = tuple(_compare(run, manifest))
+    manifest, findings = _held_against_manifest(run)
+    if manifest is None:
+        return Verified(files=0, links=0, end="", findings=findings)
     links, end, broken = _follow(run, manifest)
     return Verified(files=len(manifest.files), findings=(*findings, *broken), links=links, end=end)
 
 
-def altered(run: Place) -> tuple[Finding, ...]:
+def altered(folder: Path) -> tuple[Finding, ...]:
     """Return what a run's verdict rests on and is not as it was sealed; none where it never was."""
+    run = place(str(folder))
     if not run.has(MANIFEST):
         return ()
-    return tuple(finding for finding in verify(run).findings if _bears_the_verdict(finding))
+    return tuple(finding for finding in _held_against_manifest(run)[1] if _bears_the_verdict(finding))
 
 
 def read_manifest(run: Place) -> Manifest | None:
     """Return a run's manifest, or None where there is none that can be read."""
     return _found(run)[0]
+
+
+def _held_against_manifest(run: Place) -> tuple[Manifest | None, tuple[Finding, ...]]:
+    """Return the manifest, None where it is not there or not as it was sealed, and what differs from it."""
+    manifest, raw = _found(run)
+    if manifest is None or manifest.content() != raw:
+        what = "was changed after it was sealed" if raw else "is not there: the run was never sealed"
+        kind: Kind = "changed" if raw else "missing"
+        return None, (Finding(kind=kind, file=MANIFEST, detail=what),)
+    return manifest, tuple(_compare(run, manifest))
 
 
 def _bears_the_verdict(finding: Finding) -> bool:
