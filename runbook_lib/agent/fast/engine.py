@@ -1,11 +1,12 @@
-"""Open sessions by a bare transport on the event loop."""
+"""Open sessions on a wire of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from websockets.uri import WebSocketURI, parse_uri
 
@@ -13,20 +14,31 @@ from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Call
 from runbook_lib.agent.expectations import Expectations
+from runbook_lib.agent.fast.epoll import EpollWire
 from runbook_lib.agent.fast.handshake import beginning
 from runbook_lib.agent.fast.session import FastSession, Route
 from runbook_lib.agent.fast.tls import Encrypted, Place, Ticket
+from runbook_lib.agent.fast.wire import Address, LoopWire, Speaker, Wire
 from runbook_lib.agent.quick import QuickConversation
 from runbook_lib.ports import ChatSession
 
+NewWire = Callable[[asyncio.AbstractEventLoop], Wire]
+BEST_WIRE: NewWire = EpollWire if hasattr(select, "epoll") else LoopWire
+
 
 class FastEngine:
-    """Implements `engine.Engine`. It looks a host's addresses up once, and uses them in turn."""
+    """Implements `engine.Engine`. It looks a host's addresses up once, and uses them in turn.
 
-    def __init__(self) -> None:
+    Args:
+        new_wire: Makes what carries the sessions of an event loop.
+    """
+
+    def __init__(self, new_wire: NewWire = BEST_WIRE) -> None:
+        self._new_wire = new_wire
+        self._wire: Wire | None = None
         self._expectations: dict[int, Expectations] = {}
         self._routes: dict[str, Route] = {}
-        self._addresses: dict[str, list[str]] = {}
+        self._addresses: dict[str, list[Address]] = {}
         self._tickets: dict[Place, Ticket] = {}
         self._turns = itertools.count()
 
@@ -38,63 +50,47 @@ class FastEngine:
         return QuickConversation(expectations, clean)
 
     async def open(self, call: Call) -> ChatSession:
-        """Open a session; see `engine.Engine`."""
-        route = self._routes.get(call.target.url) or self._route(call.target.url)
-        loop = asyncio.get_running_loop()
-        session = FastSession(call, route, loop)
-        # In a task of its own: the session alone is waited for, and the connection can be given up.
-        connecting = loop.create_task(self._connect(session, call, route.uri))
-        limit = loop.call_later(call.target.connect_timeout_s, session.not_connected, TimeoutError())
+        """Open a session; see `engine.Engine`. A host is looked up first, within as long again."""
+        target = call.target
+        route, wire = self._routes.get(target.url) or self._route(target.url), self._wire_here()
+        addresses = self._addresses.get(target.url)
+        if addresses is None:
+            addresses = await asyncio.wait_for(self._look_up(target.url, route.uri), target.connect_timeout_s)
+        session = FastSession(call, route, wire)
+        limit = wire.call_later(target.connect_timeout_s, session.not_connected, TimeoutError())
+        connection = wire.connect(self._speaker(session, call, route.uri), self._from_next(addresses))
         try:
             await session.opened
         except BaseException:
-            _give_up(connecting)
+            connection.abort()
             raise
         finally:
             limit.cancel()
         return session
+
+    def _wire_here(self) -> Wire:
+        loop = asyncio.get_running_loop()
+        if self._wire is None or self._wire.loop is not loop:
+            self._wire = self._new_wire(loop)
+        return self._wire
 
     def _route(self, url: str) -> Route:
         uri = parse_uri(url)
         self._routes[url] = Route(uri=uri, beginning=beginning(uri))
         return self._routes[url]
 
-    def _spoken(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Protocol:
-        """Return what speaks with the transport: the session itself, or TLS around it."""
+    def _speaker(self, session: FastSession, call: Call, uri: WebSocketURI) -> Speaker:
+        """Return what speaks over the connection: the session itself, or TLS around it."""
         tls = call.target.tls
         return Encrypted(session, (tls, uri.host, uri.port), self._tickets) if tls else session
 
-    async def _connect(self, session: FastSession, call: Call, uri: WebSocketURI) -> asyncio.Transport | None:
-        """Connect to one of the host's addresses; the session hears of it, or of why there is none."""
-        try:
-            return await self._connected(self._spoken(session, call, uri), uri)
-        except Exception as error:
-            session.not_connected(error)
-            return None
+    async def _look_up(self, url: str, uri: WebSocketURI) -> list[Address]:
+        entries = await asyncio.get_running_loop().getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)
+        found = list(dict.fromkeys(Address(family=entry[0], where=entry[4]) for entry in entries))
+        self._addresses[url] = found
+        return found
 
-    async def _connected(self, protocol: asyncio.Protocol, uri: WebSocketURI) -> asyncio.Transport:
-        loop = asyncio.get_running_loop()
-        addresses = self._addresses.get(uri.host) or await self._look_up(uri)
-        first = next(self._turns)
-        for attempt in range(len(addresses)):
-            address = addresses[(first + attempt) % len(addresses)]
-            try:
-                transport, _ = await loop.create_connection(lambda: protocol, address, uri.port)
-            except OSError:
-                if attempt + 1 == len(addresses):
-                    raise
-            else:
-                return transport
-        raise AssertionError("a host has an address, or looking it up fails")
-
-    async def _look_up(self, uri: WebSocketURI) -> list[str]:
-        found = await asyncio.get_running_loop().getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)
-        self._addresses[uri.host] = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        return self._addresses[uri.host]
-
-
-def _give_up(connecting: asyncio.Task[asyncio.Transport | None]) -> None:
-    if not connecting.done():
-        connecting.cancel()
-    elif not connecting.cancelled() and (transport := connecting.result()):
-        transport.abort()
+    def _from_next(self, addresses: Sequence[Address]) -> Sequence[Address]:
+        """Return them in turn: each session begins with another one."""
+        first = next(self._turns) % len(addresses)
+        return (*addresses[first:], *addresses[:first]) if first else addresses

@@ -1,4 +1,4 @@
-"""Carry one session on a bare transport: frames are taken as they come, without a task or a queue between."""
+"""Carry one session on a wire: frames are taken as they come, without a task or a queue between."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import Opcode
@@ -25,6 +24,7 @@ from runbook_lib.agent.engine import (
 from runbook_lib.agent.fast import handshake
 from runbook_lib.agent.fast.book import Book
 from runbook_lib.agent.fast.frames import CLOSE_NORMALLY, frame, read_texts
+from runbook_lib.agent.fast.wire import Timer, Wire
 from runbook_lib.errors import HandshakeRejected, ProtocolViolation
 from runbook_lib.ports import Answer
 
@@ -54,15 +54,15 @@ class FastSession(Chat, asyncio.Protocol):
     Args:
         call: What is opened.
         route: Where that leads.
-        loop: Where it lives.
+        wire: What carries it.
 
     Attributes:
         opened: Done when the session is open and greeted, or fails with why it is not.
     """
 
-    def __init__(self, call: Call, route: Route, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, call: Call, route: Route, wire: Wire) -> None:
         super().__init__(call.conversation)
-        self._call, self._route, self._loop = call, route, loop
+        self._call, self._route, self._wire, self._loop = call, route, wire, wire.loop
         self._key = handshake.new_key()
         self._request = handshake.request(call, route.beginning, self._key)
         self._greeted = call.target.greeting is None
@@ -72,9 +72,9 @@ class FastSession(Chat, asyncio.Protocol):
         self._ended: ConnectionClosed | None = None
         self._sent_s, self._strays = 0.0, 0
         self._waiting: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._awaits, self._until_begun, self._listen_s = False, False, 0.0
-        self.opened: asyncio.Future[None] = loop.create_future()
+        self.opened: asyncio.Future[None] = self._loop.create_future()
 
     async def chat_and_close(self, content: str, agent: str) -> Answer:
         """Chat, and say goodbye as listening ends: many do at the same time, and wake the server once."""
@@ -94,9 +94,9 @@ class FastSession(Chat, asyncio.Protocol):
 
     # What the transport calls.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Send the handshake."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = transport
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -244,7 +244,7 @@ class FastSession(Chat, asyncio.Protocol):
             self._ask(answered, content, agent)
         else:
             self._used = True
-            self._timer = self._loop.call_later(LISTEN_BEFORE_S, self._ask, answered, content, agent)
+            self._timer = self._wire.call_later(LISTEN_BEFORE_S, self._ask, answered, content, agent)
         try:
             await answered
         finally:
@@ -266,7 +266,7 @@ class FastSession(Chat, asyncio.Protocol):
                 self._transport.resume_reading()
             self._strays = 0
             self._transport.write(frame(Opcode.TEXT, message.encode()))
-        self._timer = self._loop.call_later(limit_s, _resolve, answered)
+        self._timer = self._wire.call_later(limit_s, _resolve, answered)
         return None
 
     def _listen_on(self) -> None:
@@ -274,7 +274,7 @@ class FastSession(Chat, asyncio.Protocol):
         self._awaits = False
         if self._listen_s > 0 and self._timer and self._waiting:
             self._timer.cancel()
-            self._timer = self._loop.call_later(self._listen_s, self._heard_out, self._waiting)
+            self._timer = self._wire.call_later(self._listen_s, self._heard_out, self._waiting)
         else:
             self._wake()
 
@@ -293,7 +293,7 @@ class FastSession(Chat, asyncio.Protocol):
             self._flush(self._book)
         else:
             self._transport.write(frame(Opcode.CLOSE, CLOSE_NORMALLY))
-        self._timer = self._loop.call_later(CLOSE_TIMEOUT_S, _resolve, waiting)
+        self._timer = self._wire.call_later(CLOSE_TIMEOUT_S, _resolve, waiting)
 
     def _has_enough(self) -> bool:
         return self._conversation.ended or (self._until_begun and bool(self._conversation.events))

@@ -1,0 +1,110 @@
+"""Say what carries a session's bytes, and carry them by the event loop's own transports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where a socket connects to, as `getaddrinfo` says it.
+
+    Attributes:
+        family: Of the socket, e.g. `socket.AF_INET`.
+        where: What it connects to: host and port, and more by IPv6.
+    """
+
+    family: int
+    where: tuple[Any, ...]
+
+
+class Speaker(Protocol):
+    """What speaks over a connection."""
+
+    def connection_made(self, transport: asyncio.Transport, /) -> None:
+        """Begin: what is written reaches the other side once there is a connection."""
+
+    def data_received(self, data: bytes, /) -> None:
+        """Take what came."""
+
+    def connection_lost(self, error: Exception | None, /) -> None:
+        """Take the end of the connection, however it came."""
+
+    def not_connected(self, error: Exception, /) -> None:
+        """Take that it never was."""
+
+
+class Timer(Protocol):
+    """A call to come."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+
+
+class Connection(Protocol):
+    """A connection, or one to be."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
+class Wire(Protocol):
+    """Connects, and calls later; an event loop has one.
+
+    Attributes:
+        loop: The event loop.
+    """
+
+    loop: asyncio.AbstractEventLoop
+
+    def connect(self, speaker: Speaker, addresses: Sequence[Address]) -> Connection:
+        """Connect to the first of some addresses that takes it; the speaker hears of it."""
+        ...
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *args: object) -> Timer:
+        """Call after so many seconds, at the earliest."""
+        ...
+
+
+class LoopWire:
+    """Implements `Wire` by what every event loop has."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.call_later = loop.call_later
+
+    def connect(self, speaker: Speaker, addresses: Sequence[Address]) -> Connection:
+        """Connect in a task of its own, so that who waits for the session can give it up."""
+        return _Connecting(self.loop, speaker, addresses)
+
+
+class _Connecting:
+    """A connection that is made, or was."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, speaker: Speaker, addresses: Sequence[Address]
+    ) -> None:
+        self._loop, self._speaker = loop, speaker
+        self._transport: asyncio.BaseTransport | None = None
+        self._task = loop.create_task(self._connect(addresses))
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._task.cancel()
+        if isinstance(self._transport, asyncio.Transport):
+            self._transport.abort()
+
+    async def _connect(self, addresses: Sequence[Address]) -> None:
+        failed: Exception = OSError("no address")
+        for address in addresses:
+            host, port = address.where[:2]
+            try:
+                self._transport, _ = await self._loop.create_connection(lambda: self._speaker, host, port)
+            except OSError as error:
+                failed = error
+            else:
+                return
+        self._speaker.not_connected(failed)
