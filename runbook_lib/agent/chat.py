@@ -33,12 +33,6 @@ class Chat(ABC):
         """Send one message and collect its answer; what goes wrong is told in it, not raised."""
         return self._conversation.answer(*await self._exchange(content, agent, listen_s))
 
-    async def chat_and_close(self, content: str, agent: str) -> Answer:
-        """Chat, and close; an engine may do it with one wait."""
-        answer = await self.chat(content, agent)
-        await self.close()
-        return answer
-
     async def drop(self, content: str, agent: str) -> Answer:
         """Send one message, and when its answer has begun vanish without a word, as a lost network does."""
         stop, detail = await self._exchange(content, agent, listen_s=0, until_begun=True)

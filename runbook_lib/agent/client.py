@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import JsonValue
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -25,10 +25,11 @@ from runbook_lib.evidence import Session
 from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.plan import Probes
 from runbook_lib.plan.probes import Auth
-from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer
+from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer, Visit
 from runbook_lib.redact import redact, secrets_of
 
 _GET_TIMEOUT_S = 10.0
+Carried = TypeVar("Carried")
 Clean = Callable[[str], str]
 Fill = Callable[[Mapping[str, str]], str]
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -95,12 +96,22 @@ class AgentClient:
             ProtocolViolation: If it begins with something else than the greeting.
             TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
         """
-        offer = offer or self._offer
+        return await self._carried(self._engine.open, base_url, token, offer or self._offer)
+
+    async def visit(self, base_url: str, token: str, content: str, agent: str) -> Visit:
+        """Connect, chat once and close, at less cost than one by one; raises what `connect` does."""
+        visit = partial(self._engine.visit, content=content, agent=agent)
+        return await self._carried(visit, base_url, token, self._offer)
+
+    async def _carried(
+        self, carry: Callable[[Call], Awaitable[Carried]], base_url: str, token: str, offer: Offer
+    ) -> Carried:
         path, coded = offer.path.partition("?")[0], _base64url(token)
         clean = partial(redact, secrets=(*self._secrets, token, coded) if token else self._secrets)
         try:
-            call = self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
-            return await self._engine.open(call)
+            return await carry(
+                self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
+            )
         # `from None`: what websockets says of a handshake may hold the token.
         except TimeoutError:
             raise TurnTimeout(f"the session on {path}", self._probes.connect_timeout_s) from None

@@ -15,7 +15,7 @@ from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation, Stop
 from runbook_lib.errors import HandshakeRejected
 from runbook_lib.light_record import light_record
-from runbook_lib.ports import ChatSession
+from runbook_lib.ports import ChatSession, Visit
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 CLOSE_TIMEOUT_S = 2.0
@@ -100,6 +100,10 @@ class Engine(Protocol):
             ProtocolViolation: If it begins with something else than the greeting.
             WebSocketException, OSError, ValueError: If it cannot be opened, as the library says it.
         """
+        ...
+
+    async def visit(self, call: Call, content: str, agent: str) -> Visit:
+        """Open a session, chat once and close it; raises what `open` does."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Call
 from runbook_lib.agent.websocket import WebSocketSession
-from runbook_lib.ports import ChatSession
+from runbook_lib.ports import ChatSession, Visit
 
 
 class _Connect(connect):
@@ -40,6 +41,15 @@ class WebsocketsEngine:
         """Open a session; see `engine.Engine`."""
         async with asyncio.timeout(call.target.connect_timeout_s):
             return await self._open(call)
+
+    async def visit(self, call: Call, content: str, agent: str) -> Visit:
+        """Open a session, chat once and close it; see `engine.Engine`."""
+        chat = await self.open(call)
+        opened_s = time.monotonic()
+        try:
+            return Visit(opened_s=opened_s, answer=await chat.chat(content, agent), chat=chat)
+        finally:
+            await chat.close()
 
     async def _open(self, call: Call) -> ChatSession:
         socket = await self._handshake(call)

@@ -110,10 +110,6 @@ class ChatSession(Protocol):
         """Send one message and collect its answer; what goes wrong is told in it, not raised."""
         ...
 
-    async def chat_and_close(self, content: str, agent: str) -> Answer:
-        """Chat, listen for as long as `chat` does, and close: the last message of a session, at less cost."""
-        ...
-
     async def drop(self, content: str, agent: str) -> Answer:
         """Send one message, and when its answer has begun vanish without a word; return what came."""
         ...
@@ -121,6 +117,21 @@ class ChatSession(Protocol):
     async def close(self) -> None:
         """Close it; never raises."""
         ...
+
+
+@light_record
+class Visit:
+    """A session that has ended, of one message.
+
+    Attributes:
+        opened_s: When it was open and greeted, on the monotonic clock.
+        chat: The session, for what the server told of it.
+    """
+
+    _: KW_ONLY
+    opened_s: float
+    answer: Answer
+    chat: ChatSession
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +192,10 @@ class Agents(Protocol):
             ProtocolViolation: If it begins with something else than the greeting.
             TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
         """
+        ...
+
+    async def visit(self, base_url: str, token: str, content: str, agent: str) -> Visit:
+        """Connect, chat once and close, at less cost than one by one; raises what `connect` does."""
         ...
 
     async def post(self, base_url: str, path: str, token: str = "") -> HttpReply:

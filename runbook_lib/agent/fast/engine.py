@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import select
-import socket
-from collections.abc import Callable, Sequence
-
-from websockets.uri import WebSocketURI, parse_uri
+from collections.abc import Callable
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Call
 from runbook_lib.agent.expectations import Expectations
 from runbook_lib.agent.fast.epoll import EpollWire
-from runbook_lib.agent.fast.handshake import beginning
-from runbook_lib.agent.fast.session import FastSession, Route
-from runbook_lib.agent.fast.tls import Encrypted, Place, Ticket
-from runbook_lib.agent.fast.wire import Address, LoopWire, Speaker, Wire
+from runbook_lib.agent.fast.route import Route
+from runbook_lib.agent.fast.session import FastSession
+from runbook_lib.agent.fast.wire import LoopWire, Wire
 from runbook_lib.agent.quick import QuickConversation
-from runbook_lib.ports import ChatSession
+from runbook_lib.ports import ChatSession, Visit
 
 NewWire = Callable[[asyncio.AbstractEventLoop], Wire]
 BEST_WIRE: NewWire = EpollWire if hasattr(select, "epoll") else LoopWire
 
 
 class FastEngine:
-    """Implements `engine.Engine`. It looks a host's addresses up once, and uses them in turn.
+    """Implements `engine.Engine`. A host is looked up once, by the first session, within as long again.
 
     Args:
         new_wire: Makes what carries the sessions of an event loop.
@@ -38,9 +33,6 @@ class FastEngine:
         self._wire: Wire | None = None
         self._expectations: dict[int, Expectations] = {}
         self._routes: dict[str, Route] = {}
-        self._addresses: dict[str, list[Address]] = {}
-        self._tickets: dict[Place, Ticket] = {}
-        self._turns = itertools.count()
 
     def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
         """Return what takes a new session's frames."""
@@ -50,47 +42,24 @@ class FastEngine:
         return QuickConversation(expectations, clean)
 
     async def open(self, call: Call) -> ChatSession:
-        """Open a session; see `engine.Engine`. A host is looked up first, within as long again."""
-        target = call.target
-        route, wire = self._routes.get(target.url) or self._route(target.url), self._wire_here()
-        addresses = self._addresses.get(target.url)
-        if addresses is None:
-            addresses = await asyncio.wait_for(self._look_up(target.url, route.uri), target.connect_timeout_s)
-        session = FastSession(call, route, wire)
-        limit = wire.call_later(target.connect_timeout_s, session.not_connected, TimeoutError())
-        connection = wire.connect(self._speaker(session, call, route.uri), self._from_next(addresses))
-        try:
-            await session.opened
-        except BaseException:
-            connection.abort()
-            raise
-        finally:
-            limit.cancel()
+        """Open a session; see `engine.Engine`."""
+        route = self._routes.get(call.target.url) or await self._look_up(call)
+        session = FastSession(call, route, self._wire_here())
+        await session.open()
         return session
+
+    async def visit(self, call: Call, content: str, agent: str) -> Visit:
+        """Open a session, chat once and close it; see `engine.Engine`."""
+        route = self._routes.get(call.target.url) or await self._look_up(call)
+        return await FastSession(call, route, self._wire_here()).visit(content, agent)
+
+    async def _look_up(self, call: Call) -> Route:
+        url = call.target.url
+        self._routes[url] = await asyncio.wait_for(Route.to(url), call.target.connect_timeout_s)
+        return self._routes[url]
 
     def _wire_here(self) -> Wire:
         loop = asyncio.get_running_loop()
         if self._wire is None or self._wire.loop is not loop:
             self._wire = self._new_wire(loop)
         return self._wire
-
-    def _route(self, url: str) -> Route:
-        uri = parse_uri(url)
-        self._routes[url] = Route(uri=uri, beginning=beginning(uri))
-        return self._routes[url]
-
-    def _speaker(self, session: FastSession, call: Call, uri: WebSocketURI) -> Speaker:
-        """Return what speaks over the connection: the session itself, or TLS around it."""
-        tls = call.target.tls
-        return Encrypted(session, (tls, uri.host, uri.port), self._tickets) if tls else session
-
-    async def _look_up(self, url: str, uri: WebSocketURI) -> list[Address]:
-        entries = await asyncio.get_running_loop().getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)
-        found = list(dict.fromkeys(Address(family=entry[0], where=entry[4]) for entry in entries))
-        self._addresses[url] = found
-        return found
-
-    def _from_next(self, addresses: Sequence[Address]) -> Sequence[Address]:
-        """Return them in turn: each session begins with another one."""
-        first = next(self._turns) % len(addresses)
-        return (*addresses[first:], *addresses[:first]) if first else addresses

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import Opcode
-from websockets.uri import WebSocketURI
 
 from runbook_lib.agent.chat import Chat
 from runbook_lib.agent.conversation import Stop
@@ -24,28 +22,15 @@ from runbook_lib.agent.engine import (
 from runbook_lib.agent.fast import handshake
 from runbook_lib.agent.fast.book import Book
 from runbook_lib.agent.fast.frames import CLOSE_NORMALLY, frame, read_texts
+from runbook_lib.agent.fast.route import Route
 from runbook_lib.agent.fast.wire import Timer, Wire
 from runbook_lib.errors import HandshakeRejected, ProtocolViolation
-from runbook_lib.ports import Answer
+from runbook_lib.ports import LISTEN_S, Visit
 
 _LONGEST_HEAD = 16 * 1024
 _CLOSED = ConnectionClosedOK(None, None)
 # By the book at once: small pieces where they hold thousands of tiny frames, for other sessions are waiting.
 _SMALL_PIECE, _LARGE_PIECE = 4 * 1024, 256 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    """Where a URL leads.
-
-    Attributes:
-        beginning: What every request there begins with.
-        accepted: What answers there looked like; see `handshake.is_ordinary`.
-    """
-
-    uri: WebSocketURI
-    beginning: str
-    accepted: set[tuple[bytes, bytes, str]] = field(default_factory=set)
 
 
 class FastSession(Chat, asyncio.Protocol):
@@ -55,14 +40,11 @@ class FastSession(Chat, asyncio.Protocol):
         call: What is opened.
         route: Where that leads.
         wire: What carries it.
-
-    Attributes:
-        opened: Done when the session is open and greeted, or fails with why it is not.
     """
 
     def __init__(self, call: Call, route: Route, wire: Wire) -> None:
         super().__init__(call.conversation)
-        self._call, self._route, self._wire, self._loop = call, route, wire, wire.loop
+        self._call, self._route, self._wire = call, route, wire
         self._key = handshake.new_key()
         self._request = handshake.request(call, route.beginning, self._key)
         self._greeted = call.target.greeting is None
@@ -73,18 +55,40 @@ class FastSession(Chat, asyncio.Protocol):
         self._sent_s, self._strays = 0.0, 0
         self._waiting: asyncio.Future[None] | None = None
         self._timer: Timer | None = None
-        self._awaits, self._until_begun, self._listen_s = False, False, 0.0
-        self.opened: asyncio.Future[None] = self._loop.create_future()
+        self._awaits, self._until_begun, self._listen_s = False, False, LISTEN_S
+        self._first: tuple[str, str] | None = None
+        self._opened_s: float | None = None
+        self._opened: asyncio.Future[None] = wire.loop.create_future()
 
-    async def chat_and_close(self, content: str, agent: str) -> Answer:
-        """Chat, and say goodbye as listening ends: many do at the same time, and wake the server once."""
-        self._leaves = True
-        return await super().chat_and_close(content, agent)
+    async def open(self) -> None:
+        """Connect; the greeting, if there is one, has come. For errors see `engine.Engine`."""
+        target = self._call.target
+        self._timer = self._wire.call_later(target.connect_timeout_s, self.not_connected, TimeoutError())
+        speaker, addresses = self._route.spoken(self, target.tls), self._route.from_next()
+        connection = self._wire.connect(speaker, addresses)
+        try:
+            await self._opened
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            self._cancel_timer()
+
+    async def visit(self, content: str, agent: str) -> Visit:
+        """Connect, chat and close with one wait; for errors see `engine.Engine`.
+
+        Goodbye is said as listening ends: many do at the same time, and wake the server once.
+        """
+        self._first, self._leaves = (content, agent), True
+        await self.open()
+        answer = self._conversation.answer(*self._outcome())
+        await self.close()
+        return Visit(opened_s=self._opened_s or 0.0, answer=answer, chat=self)
 
     async def close(self) -> None:
         """Close it; never raises."""
         if self._ended is None and not self._closing and not (self._book and self._book.complaint):
-            ended = self._waiting = self._loop.create_future()
+            ended = self._waiting = self._wire.loop.create_future()
             self._say_goodbye(ended)
             try:
                 await ended
@@ -194,7 +198,7 @@ class FastSession(Chat, asyncio.Protocol):
             self._by_the_book(book, piece)
         if self._held and self._ended is None:
             self._transport.pause_reading()
-            self._loop.call_soon(self._piece_by_piece, book)
+            self._wire.loop.call_soon(self._piece_by_piece, book)
         elif self._strays <= MOST_STRAYS:
             self._transport.resume_reading()
 
@@ -239,18 +243,22 @@ class FastSession(Chat, asyncio.Protocol):
     async def _exchange(
         self, content: str, agent: str, listen_s: float, *, until_begun: bool = False
     ) -> tuple[Stop | None, str]:
-        answered, self._listen_s, self._until_begun = self._loop.create_future(), listen_s, until_begun
+        answered, self._listen_s, self._until_begun = self._wire.loop.create_future(), listen_s, until_begun
         if self._used:  # it has been listening all the time
             self._ask(answered, content, agent)
         else:
-            self._used = True
-            self._timer = self._wire.call_later(LISTEN_BEFORE_S, self._ask, answered, content, agent)
+            self._ask_first(answered, content, agent)
         try:
             await answered
         finally:
             self._waiting, self._awaits = None, False
             self._cancel_timer()
-        return (None, "") if self._has_enough() else self._outcome()
+        return self._outcome()
+
+    def _ask_first(self, answered: asyncio.Future[None], content: str, agent: str) -> None:
+        """Listen first: nothing should come before the first message."""
+        self._used = True
+        self._timer = self._wire.call_later(LISTEN_BEFORE_S, self._ask, answered, content, agent)
 
     def _ask(self, answered: asyncio.Future[None], content: str, agent: str) -> None:
         """Send the message; from now on, what comes may wake the one who waits for its answer."""
@@ -299,6 +307,8 @@ class FastSession(Chat, asyncio.Protocol):
         return self._conversation.ended or (self._until_begun and bool(self._conversation.events))
 
     def _outcome(self) -> tuple[Stop | None, str]:
+        if self._has_enough():
+            return None, ""
         if self._book and (complaint := self._book.complaint):
             return "protocol_violation", complaint
         if self._ended:
@@ -320,11 +330,16 @@ class FastSession(Chat, asyncio.Protocol):
         self._transport.abort()
 
     def _succeed(self) -> None:
-        _resolve(self.opened)
+        self._opened_s = time.monotonic()
+        self._cancel_timer()
+        if self._first is None:
+            _resolve(self._opened)
+        else:
+            self._ask_first(self._opened, *self._first)
 
     def _fail(self, error: Exception) -> None:
-        if not self.opened.done():
-            self.opened.set_exception(error)
+        if self._opened_s is None and not self._opened.done():
+            self._opened.set_exception(error)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -11,12 +11,10 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Protocol, cast
+
+from runbook_lib.agent.fast.wire import Speaker
 
 _PIECE = 64 * 1024
-
-Place = tuple[ssl.SSLContext, str, int]
-"""Whose sessions may be resumed: the same certificates trusted, the same host and port."""
 _USED_FOR_S = 1.0
 
 
@@ -28,30 +26,22 @@ class Ticket:
     taken_s: float
 
 
-class Plain(Protocol):
-    """What is spoken within: it is told of a connection once that is encrypted."""
-
-    def connection_made(self, transport: asyncio.BaseTransport, /) -> None: ...
-    def data_received(self, data: bytes, /) -> None: ...
-    def connection_lost(self, error: Exception | None, /) -> None: ...
-    def not_connected(self, error: Exception, /) -> None:
-        """Take that it never was."""
-
-
 class Encrypted(asyncio.Protocol, asyncio.Transport):
     """A protocol to the bare transport, and a transport to what is spoken within.
 
     Args:
         plain: What is spoken within.
-        place: Where.
-        tickets: The last one of each place; this session's is added when that is old.
+        context: The certificates to trust.
+        host: Where.
+        tickets: The last one that came from there by each context; this session's is added when that is old.
     """
 
-    def __init__(self, plain: Plain, place: Place, tickets: dict[Place, Ticket]) -> None:
-        context, host, _ = place
-        self._plain, self._place, self._tickets = plain, place, tickets
+    def __init__(
+        self, plain: Speaker, context: ssl.SSLContext, host: str, tickets: dict[ssl.SSLContext, Ticket]
+    ) -> None:
+        self._plain, self._context, self._tickets = plain, context, tickets
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        ticket = tickets.get(place)
+        ticket = tickets.get(context)
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=host, session=ticket.session if ticket else None
         )
@@ -60,9 +50,9 @@ class Encrypted(asyncio.Protocol, asyncio.Transport):
 
     # What the bare transport calls.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the handshake."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = transport
         self._shake_hands()
 
     def data_received(self, data: bytes) -> None:
@@ -103,15 +93,15 @@ class Encrypted(asyncio.Protocol, asyncio.Transport):
             return self._flush()
         except ssl.SSLError as error:
             return self._fail(error)
-        return self._transport.close()  # the server has ended its side
+        return self._transport.abort()  # the server has ended its side
 
     def _keep(self) -> None:
         """Keep a new ticket where the last one is old: they come with the first data of the server."""
-        last, now_s = self._tickets.get(self._place), time.monotonic()
+        last, now_s = self._tickets.get(self._context), time.monotonic()
         if last and now_s - last.taken_s < _USED_FOR_S:
             return
         if (session := self._tls.session) is not None and session.has_ticket:
-            self._tickets[self._place] = Ticket(session=session, taken_s=now_s)
+            self._tickets[self._context] = Ticket(session=session, taken_s=now_s)
 
     def _fail(self, error: Exception) -> None:
         self._error = error

@@ -87,9 +87,8 @@ class _Connecting:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, speaker: Speaker, addresses: Sequence[Address]
     ) -> None:
-        self._loop, self._speaker = loop, speaker
         self._transport: asyncio.BaseTransport | None = None
-        self._task = loop.create_task(self._connect(addresses))
+        self._task = loop.create_task(self._connect(loop, speaker, addresses))
 
     def abort(self) -> None:
         """End it at once."""
@@ -97,14 +96,16 @@ class _Connecting:
         if isinstance(self._transport, asyncio.Transport):
             self._transport.abort()
 
-    async def _connect(self, addresses: Sequence[Address]) -> None:
+    async def _connect(
+        self, loop: asyncio.AbstractEventLoop, speaker: Speaker, addresses: Sequence[Address]
+    ) -> None:
         failed: Exception = OSError("no address")
         for address in addresses:
             host, port = address.where[:2]
             try:
-                self._transport, _ = await self._loop.create_connection(lambda: self._speaker, host, port)
+                self._transport, _ = await loop.create_connection(lambda: speaker, host, port)  # type: ignore[type-var, return-value]
             except OSError as error:
                 failed = error
             else:
                 return
-        self._speaker.not_connected(failed)
+        speaker.not_connected(failed)

@@ -99,14 +99,21 @@ class _Arriving:
             return attempt.login_failed(token)
         attempt.begin(self._after_s, lag_s=max(0.0, time.monotonic() - due))
         try:
-            chat = await self._agents.connect(self._job.urls[attempt.role], token)
+            if self._job.http_paths:
+                return await self._with_requests(attempt, token, due)
+            url = self._job.urls[attempt.role]
+            visit = await self._agents.visit(url, token, attempt.mark, attempt.agent)
         except AgentError as error:
             return attempt.not_connected(error)
+        return attempt.ended(visit.answer, chat=visit.chat, connect_s=visit.opened_s - due)
+
+    async def _with_requests(self, attempt: Attempt, token: str, due: float) -> Session:
+        """Make a session that makes the job's requests before it closes."""
+        chat = await self._agents.connect(self._job.urls[attempt.role], token)
         connect_s = time.monotonic() - due
         try:
-            say = chat.chat if self._job.http_paths else chat.chat_and_close
-            answer = await say(attempt.mark, attempt.agent)
-            detail = await self._trouble(attempt.role, token) if self._job.http_paths else ""
+            answer = await chat.chat(attempt.mark, attempt.agent)
+            detail = await self._trouble(attempt.role, token)
             return attempt.ended(answer, chat=chat, connect_s=connect_s, detail=detail)
         finally:
             await chat.close()
