@@ -9,7 +9,7 @@ from typing import Any
 
 from runbook_lib.errors import AgentError, ProtocolViolation, TurnTimeout
 from runbook_lib.evidence import ROLES, Role, Session
-from runbook_lib.ports import Answer, ChatSession
+from runbook_lib.ports import Answer, ChatSession, Visit
 
 # The literal first, so that it is searched for as one; within bounds, so that hostile text costs linear time.
 _MARKS = tuple(
@@ -64,7 +64,9 @@ class Attempt:
         status = "connect_timeout" if isinstance(error, TurnTimeout) else "handshake_rejected"
         return self._session(status=status, detail=str(error))
 
-    def ended(self, answer: Answer, *, chat: ChatSession, connect_s: float, detail: str = "") -> Session:
+    def ended(
+        self, answer: Answer, *, chat: ChatSession | Visit, connect_s: float, detail: str = ""
+    ) -> Session:
         """Return the record of a session that was opened; `detail` is trouble outside of the answer."""
         marks = _marks_in(answer.text)
         return self._session(

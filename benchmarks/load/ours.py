@@ -26,7 +26,7 @@ from runbook_lib.event_loop import new_event_loop
 from runbook_lib.evidence.load_figures import Figures, Tallies
 from runbook_lib.plan import Probes, Protocol
 from runbook_lib.plan.load import Load
-from runbook_lib.ports import LoadJob, Visit
+from runbook_lib.ports import LoadJob, VisitEnded
 
 AT_ONCE, AT_ONCE_BY_TLS = 2048, 128  # as many as make it fastest: 512 at once take 5 % more for each
 CONNECTIONS = 1000
@@ -44,10 +44,10 @@ class LoggedIn(AgentClient):
         """Return the one token: no peer logs in either."""
         return TOKEN
 
-    async def visit(self, base_url: str, token: str, content: str, agent: str) -> Visit:
+    def visit(self, base_url: str, token: str, content: str, agent: str, ended: VisitEnded) -> None:
         """Make a session; see `AgentClient`."""
         self.began = self.began or (time.perf_counter(), time.process_time())
-        return await super().visit(base_url, token, content, agent)
+        super().visit(base_url, token, content, agent, ended)
 
 
 def client(engine: str, load: Load) -> tuple[LoggedIn, Probes]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import JsonValue
-from websockets.exceptions import InvalidStatus, WebSocketException
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
@@ -20,16 +19,15 @@ from runbook_lib.agent.http import HttpClient, Request
 from runbook_lib.agent.template import prepared
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.dotted import at_path
-from runbook_lib.errors import HandshakeRejected, PlanError, TurnTimeout
+from runbook_lib.errors import HandshakeRejected, PlanError
 from runbook_lib.evidence import Session
 from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.plan import Probes
 from runbook_lib.plan.probes import Auth
-from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer, Visit
+from runbook_lib.ports import ChatSession, HttpReply, LoadJob, Offer, VisitEnded
 from runbook_lib.redact import redact, secrets_of
 
 _GET_TIMEOUT_S = 10.0
-Carried = TypeVar("Carried")
 Clean = Callable[[str], str]
 Fill = Callable[[Mapping[str, str]], str]
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -96,32 +94,16 @@ class AgentClient:
             ProtocolViolation: If it begins with something else than the greeting.
             TurnTimeout: If it takes longer than the plan's `connect_timeout_s`.
         """
-        return await self._carried(self._engine.open, base_url, token, offer or self._offer)
+        return await self._engine.open(self._call(base_url, token, offer or self._offer))
 
-    async def visit(self, base_url: str, token: str, content: str, agent: str) -> Visit:
-        """Connect, chat once and close, at less cost than one by one; raises what `connect` does."""
-        visit = partial(self._engine.visit, content=content, agent=agent)
-        return await self._carried(visit, base_url, token, self._offer)
+    def visit(self, base_url: str, token: str, content: str, agent: str, ended: VisitEnded) -> None:
+        """Begin to connect, chat once and close; see `ports.Agents`."""
+        self._engine.visit(self._call(base_url, token, self._offer), content, agent, ended)
 
-    async def _carried(
-        self, carry: Callable[[Call], Awaitable[Carried]], base_url: str, token: str, offer: Offer
-    ) -> Carried:
-        path, coded = offer.path.partition("?")[0], _base64url(token)
+    def _call(self, base_url: str, token: str, offer: Offer) -> Call:
+        coded = _base64url(token)
         clean = partial(redact, secrets=(*self._secrets, token, coded) if token else self._secrets)
-        try:
-            return await carry(
-                self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
-            )
-        # `from None`: what websockets says of a handshake may hold the token.
-        except TimeoutError:
-            raise TurnTimeout(f"the session on {path}", self._probes.connect_timeout_s) from None
-        except InvalidStatus as refusal:
-            body = (refusal.response.body or b"").decode(errors="replace").strip()
-            detail = clean(body)[:200] or refusal.response.reason_phrase
-            raise HandshakeRejected(path, refusal.response.status_code, detail) from None
-        except (WebSocketException, OSError, ValueError) as error:
-            detail = clean(f"{type(error).__name__}: {error}")
-            raise HandshakeRejected(path, None, detail) from None
+        return self._way(base_url, offer).call({"token": token, "token_base64url": coded}, clean)
 
     async def get(self, base_url: str, path: str, token: str = "") -> HttpReply:
         """Make one GET request within 10 s; what goes wrong is told in the reply, not raised."""
@@ -166,7 +148,8 @@ class AgentClient:
     def _new_way(self, base_url: str, offer: Offer) -> _Way:
         url = _url(base_url, offer.path).replace("http", "ws", 1)
         target = Target(
-            url=url, path=self._probes.protocol.path, selects=offer.subprotocols == self._offer.subprotocols,
+            url=url, path=offer.path.partition("?")[0],
+            selects=offer.subprotocols == self._offer.subprotocols,
             user_agent=self._user_agent, greeting=self._probes.protocol.greeting,
             connect_timeout_s=self._probes.connect_timeout_s, answer_timeout_s=self._probes.answer_timeout_s,
             tls=self._http.tls if url.startswith("wss") else None,

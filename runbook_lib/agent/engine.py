@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import CloseCode
 from websockets.protocol import Protocol as FrameProtocol
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation, Stop
-from runbook_lib.errors import HandshakeRejected
+from runbook_lib.errors import AgentError, HandshakeRejected, TurnTimeout
 from runbook_lib.light_record import light_record
-from runbook_lib.ports import ChatSession, Visit
+from runbook_lib.ports import ChatSession, VisitEnded
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 CLOSE_TIMEOUT_S = 2.0
@@ -24,6 +24,7 @@ LISTEN_BEFORE_S = 0.001
 MOST_STRAYS = 1000
 """Messages that belong to no answer and are taken; of more nobody learns anything."""
 _SWITCHING_PROTOCOLS = 101
+_LONGEST_DETAIL = 200
 _OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
 
@@ -33,7 +34,7 @@ class Target:
 
     Attributes:
         url: `ws://…` or `wss://…`.
-        path: What it is called in errors.
+        path: What it is called in errors; without a query, which may hold the token.
         selects: Whether the first subprotocol that is offered has to be selected; else any or none may be.
         greeting: Type of the frame that the server sends first; None for none.
         tls: The certificates to trust; None for `ws://`.
@@ -75,6 +76,18 @@ class Call:
         if self.target.selects and self.subprotocols and selected != self.subprotocols[0]:
             raise self.broken(f"did not select the subprotocol {self.subprotocols[0]}")
 
+    def told(self, error: Exception) -> AgentError:
+        """Return what an error of opening it means; of its words, what may hold a secret is left out."""
+        if isinstance(error, AgentError):
+            return error
+        if isinstance(error, TimeoutError):
+            return TurnTimeout(f"the session on {self.target.path}", self.target.connect_timeout_s)
+        if isinstance(error, InvalidStatus):
+            response = error.response
+            body = self.clean((response.body or b"").decode(errors="replace").strip())[:_LONGEST_DETAIL]
+            return HandshakeRejected(self.target.path, response.status_code, body or response.reason_phrase)
+        return HandshakeRejected(self.target.path, None, self.clean(f"{type(error).__name__}: {error}"))
+
     def lost(self, closed: ConnectionClosed) -> HandshakeRejected:
         """Return the error of a session that ended before its greeting."""
         return self.broken(self.clean(f"lost the connection before {self.target.greeting}: {closed}"))
@@ -95,15 +108,16 @@ class Engine(Protocol):
         """Open a session; the greeting, if there is one, has been received.
 
         Raises:
-            TimeoutError: If it takes longer than the target's `connect_timeout_s`.
-            HandshakeRejected: If another subprotocol was selected, or the session ended before its greeting.
-            ProtocolViolation: If it begins with something else than the greeting.
-            WebSocketException, OSError, ValueError: If it cannot be opened, as the library says it.
+            AgentError: If it cannot be opened, as `Call.told` says it.
         """
         ...
 
-    async def visit(self, call: Call, content: str, agent: str) -> Visit:
-        """Open a session, chat once and close it; raises what `open` does."""
+    def visit(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
+        """Begin a session that chats once and closes; see `ports.Agents`."""
+        ...
+
+    def close(self) -> None:
+        """End all sessions at once."""
         ...
 
 

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Call
 from runbook_lib.agent.websocket import WebSocketSession
-from runbook_lib.ports import ChatSession, Visit
+from runbook_lib.errors import AgentError
+from runbook_lib.ports import ChatSession, Visit, VisitEnded
 
 
 class _Connect(connect):
@@ -32,6 +33,7 @@ class WebsocketsEngine:
     def __init__(self) -> None:
         # At debug level websockets logs every header, and the token with them.
         self._logger = logging.Logger("runbook.websockets", logging.WARNING)
+        self._visiting: set[asyncio.Task[None]] = set()
 
     def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
         """Return what takes a new session's frames."""
@@ -39,17 +41,36 @@ class WebsocketsEngine:
 
     async def open(self, call: Call) -> ChatSession:
         """Open a session; see `engine.Engine`."""
-        async with asyncio.timeout(call.target.connect_timeout_s):
-            return await self._open(call)
+        try:
+            async with asyncio.timeout(call.target.connect_timeout_s):
+                return await self._open(call)
+        # `from None`: what websockets says of a handshake may hold the token.
+        except (AgentError, WebSocketException, OSError, ValueError) as error:
+            raise call.told(error) from None
 
-    async def visit(self, call: Call, content: str, agent: str) -> Visit:
-        """Open a session, chat once and close it; see `engine.Engine`."""
-        chat = await self.open(call)
+    def visit(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
+        """Begin a session that chats once and closes; see `ports.Agents`."""
+        visiting = asyncio.create_task(self._visit(call, content, agent, ended))
+        self._visiting.add(visiting)
+        visiting.add_done_callback(self._visiting.discard)
+
+    def close(self) -> None:
+        """End all visits; who opened a session closes it."""
+        for visiting in self._visiting:
+            visiting.cancel()
+
+    async def _visit(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
+        try:
+            chat = await self.open(call)
+        except AgentError as error:
+            return ended(error)
         opened_s = time.monotonic()
         try:
-            return Visit(opened_s=opened_s, answer=await chat.chat(content, agent), chat=chat)
+            answer = await chat.chat(content, agent)
         finally:
             await chat.close()
+        told = {"session_id": chat.session_id, "user_id": chat.user_id, "revision": chat.revision}
+        return ended(Visit(opened_s=opened_s, answer=answer, **told))
 
     async def _open(self, call: Call) -> ChatSession:
         socket = await self._handshake(call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from runbook_lib.arrivals import Arrival
 from runbook_lib.clock import Clock
+from runbook_lib.errors import AgentError
 from runbook_lib.evidence import EventSeen, Role, Session, Window
 from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.light_record import light_record
@@ -121,17 +122,22 @@ class ChatSession(Protocol):
 
 @light_record
 class Visit:
-    """A session that has ended, of one message.
+    """A session of one message that has ended; what the server did not tell of it is empty.
 
     Attributes:
         opened_s: When it was open and greeted, on the monotonic clock.
-        chat: The session, for what the server told of it.
+        revision: The revision that served it.
     """
 
     _: KW_ONLY
     opened_s: float
     answer: Answer
-    chat: ChatSession
+    session_id: str
+    user_id: str
+    revision: str
+
+
+VisitEnded = Callable[[Visit | AgentError], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +200,16 @@ class Agents(Protocol):
         """
         ...
 
-    async def visit(self, base_url: str, token: str, content: str, agent: str) -> Visit:
-        """Connect, chat once and close, at less cost than one by one; raises what `connect` does."""
+    def visit(self, base_url: str, token: str, content: str, agent: str, ended: VisitEnded) -> None:
+        """Begin to connect, chat once and close, without anybody who waits for it.
+
+        Args:
+            ended: Called once, with the visit or with why there was none: what `connect` would raise. It is
+                never called by this call itself.
+
+        Raises:
+            HandshakeRejected: If it cannot even begin; `ended` is not called then.
+        """
         ...
 
     async def post(self, base_url: str, path: str, token: str = "") -> HttpReply:

@@ -15,9 +15,10 @@ from aiohttp import web
 from engines import Engine
 
 from runbook_lib.agent.client import AgentClient
+from runbook_lib.errors import AgentError
 from runbook_lib.plan import Probes
 from runbook_lib.plan.probes import Protocol as ChatProtocol
-from runbook_lib.ports import Agents
+from runbook_lib.ports import LISTEN_S, Agents, Answer, Visit
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJlLW9mLXRoZS10ZXN0LXRva2Vu"  # noqa: S105
 SUBPROTOCOL = "jwt." + base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
@@ -124,6 +125,30 @@ async def raw_server(
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+
+
+async def chatted(agents: Agents, url: str, listen_s: float = LISTEN_S) -> Answer:
+    """Connect, say `hello`, close."""
+    session = await agents.connect(url, TOKEN)
+    try:
+        return await session.chat("hello", "triage", listen_s)
+    finally:
+        await session.close()
+
+
+async def visited(agents: Agents, url: str) -> Answer:
+    """Do the same by a visit, and raise why there was none."""
+    told: asyncio.Future[Visit | AgentError] = asyncio.get_running_loop().create_future()
+    agents.visit(url, TOKEN, "hello", "triage", told.set_result)
+    visit = await told
+    if isinstance(visit, AgentError):
+        raise visit
+    return visit.answer
+
+
+Way = Callable[[Agents, str], Awaitable[Answer]]
+WAYS: dict[str, Way] = {"chatted": chatted, "visited": visited}
+"""Both ways through a session of one message: they have the same outcomes."""
 
 
 class Maker(Protocol):

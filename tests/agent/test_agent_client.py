@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hostile_server import CLOSE, PING, accept, frame
+from hostile_server import accept
 from scripted_service import (
     EVENTS,
     PATIENCE_S,
@@ -19,32 +18,30 @@ from scripted_service import (
     TOKEN,
     Maker,
     ScriptedService,
+    Way,
     answer,
+    chatted,
     greet,
     raw_server,
 )
 
-from runbook_lib.agent.engine import CLOSE_TIMEOUT_S
 from runbook_lib.errors import PlanError
-from runbook_lib.ports import LISTEN_S, Answer
+from runbook_lib.ports import Answer
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
 
 
-async def chat_once(client: Maker, service: ScriptedService, **probes: Any) -> Answer:
+async def say_hello(client: Maker, service: ScriptedService, way: Way = chatted, **probes: Any) -> Answer:
     """Log in, connect, say `hello`, close; none of it may hang."""
     async with asyncio.timeout(PATIENCE_S):
         agents = client(**probes)
-        session = await agents.connect(service.url, await agents.login(service.url, "probe-1@example.test"))
-        try:
-            return await session.chat("hello", "triage")
-        finally:
-            await session.close()
+        assert await agents.login(service.url, "probe-1@example.test") == TOKEN
+        return await way(agents, service.url)
 
 
 async def test_a_session_logs_in_connects_and_is_answered(client: Maker) -> None:
     async with ScriptedService().serving() as service:
-        answered = await chat_once(client, service)
+        answered = await say_hello(client, service)
     assert (answered.status, answered.violations, answered.detail) == ("answered", (), "")
     assert [event.type for event in answered.events] == list(EVENTS)
     assert "hello" in answered.text
@@ -55,7 +52,7 @@ async def test_every_request_says_which_run_it_comes_from_and_the_socket_offers_
     client: Maker,
 ) -> None:
     async with ScriptedService().serving() as service:
-        await chat_once(client, service)
+        await say_hello(client, service)
         await client().get(service.url, "/api/200", TOKEN)
     assert [(path, headers["User-Agent"]) for path, headers in service.requests] == [
         ("/auth/login", "runbook/20261123-test"),
@@ -76,7 +73,7 @@ async def test_a_plan_may_send_the_token_in_a_header_and_want_no_greeting(client
     protocol = {"subprotocols": (), "headers": {"X-Auth": "T {token}"}, "greeting": None}
     protocol |= {"message": {"q": ["{content}"]}}
     async with ScriptedService(talk=talk).serving() as service:
-        answered = await chat_once(client, service, protocol=protocol)
+        answered = await say_hello(client, service, protocol=protocol)
     assert answered.status == "answered"
     assert service.requests[1][1]["X-Auth"] == f"T {TOKEN}"
     assert "Sec-WebSocket-Protocol" not in service.requests[1][1]
@@ -110,7 +107,7 @@ async def test_proxy_variables_do_not_interfere(client: Maker, monkeypatch: pyte
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     async with ScriptedService().serving() as service:
-        assert (await chat_once(client, service)).status == "answered"
+        assert (await say_hello(client, service)).status == "answered"
 
 
 def after_the_message(act: Talk) -> ScriptedService:
@@ -166,24 +163,24 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("act", "status", "detail"), HOSTILE.values(), ids=HOSTILE)
 async def test_a_hostile_answer_has_a_named_outcome_and_never_hangs(
-    client: Maker, act: Talk, status: str, detail: str
+    client: Maker, way: Way, act: Talk, status: str, detail: str
 ) -> None:
     limit_s = 0.3 if status == "answer_timeout" else 8.0
     async with after_the_message(act).serving() as service:
-        hostile = await chat_once(client, service, answer_timeout_s=limit_s)
+        hostile = await say_hello(client, service, way, answer_timeout_s=limit_s)
     assert (hostile.status, hostile.answer_s) == (status, None)
     assert hostile.detail.startswith(detail)
     assert "eyJ" not in repr(hostile)
 
 
-async def test_a_final_event_sent_twice_is_a_violation(client: Maker) -> None:
+async def test_a_final_event_sent_twice_is_a_violation(client: Maker, way: Way) -> None:
     async def twice(socket: web.WebSocketResponse) -> None:
         await answer(socket, "hello")
         await socket.send_json({"type": "agent_completed"})
         await socket.receive()
 
     async with after_the_message(twice).serving() as service:
-        answered = await chat_once(client, service)
+        answered = await say_hello(client, service, way)
     assert answered.violations == ("agent_completed came after the end of the answer",)
 
 
@@ -209,64 +206,10 @@ async def test_closing_a_session_that_the_server_ignores_ends_in_time(client: Ma
         assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("before", [b"", frame(b"", PING)], ids=["ordinary", "pinged"])
-async def test_the_last_message_of_a_session_closes_it_and_what_comes_after_the_goodbye_counts_no_more(
-    client: Maker, before: bytes
-) -> None:
-    goodbye: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await accept(reader, writer)
-        await reader.read(1000)
-        answered = Answering()
-        await answer(answered, "hello")
-        writer.write(before + answered.sent)
-        began = time.monotonic()
-        came = b""
-        while b"\x88\x82" not in came:  # a close frame, masked; before it may come a pong
-            came += await reader.read(1000)
-        goodbye.set_result(time.monotonic() - began)
-        writer.write(answered.sent + frame(b"\x03\xe8", CLOSE))
-        writer.close()
-
-    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
-        session = await client(protocol={"greeting": None}).connect(url, TOKEN)
-        answered = await session.chat_and_close("hello", "triage")
-        assert (answered.status, answered.violations, len(answered.events)) == ("answered", (), len(EVENTS))
-        assert goodbye.result() >= LISTEN_S
-        assert (await session.chat("more", "triage")).status == "closed"
-        await session.close()
-
-
-async def test_a_server_that_ignores_the_goodbye_is_waited_for_once(client: Maker) -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await accept(reader, writer)
-        await reader.read(1000)
-        answered = Answering()
-        await answer(answered, "hello")
-        writer.write(answered.sent)
-        await asyncio.sleep(60)  # the test ends it
-
-    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
-        session = await client(protocol={"greeting": None}).connect(url, TOKEN)
-        began = time.monotonic()
-        assert (await session.chat_and_close("hello", "triage")).status == "answered"
-        assert CLOSE_TIMEOUT_S <= time.monotonic() - began < 2 * CLOSE_TIMEOUT_S
-
-
-class Answering:
-    """Takes the events of an answer in the place of a socket, and makes frames of them."""
-
-    sent = b""
-
-    async def send_json(self, event: dict[str, Any]) -> None:
-        self.sent += frame(json.dumps(event).encode())
-
-
 async def test_no_log_line_holds_a_token(client: Maker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with ScriptedService().serving() as service:
-        await chat_once(client, service)
+        await say_hello(client, service)
     assert "eyJ" not in caplog.text
     assert "jwt.ZXlK" not in caplog.text
 

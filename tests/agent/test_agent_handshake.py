@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from scripted_service import PATIENCE_S, SUBPROTOCOL, TOKEN, Maker, ScriptedService, raw_server
+from scripted_service import PATIENCE_S, SUBPROTOCOL, TOKEN, Maker, ScriptedService, Way, raw_server
 
 from runbook_lib.errors import AgentError, HandshakeRejected, ProtocolViolation, TurnTimeout
 
@@ -40,12 +40,12 @@ REFUSALS: dict[str, tuple[ScriptedService, str]] = {
 
 @pytest.mark.parametrize(("service", "text"), REFUSALS.values(), ids=REFUSALS)
 async def test_a_refused_handshake_says_how_and_never_the_token(
-    client: Maker, service: ScriptedService, text: str
+    client: Maker, way: Way, service: ScriptedService, text: str
 ) -> None:
     service = dataclasses.replace(service, requests=[])  # another engine's are in the list
     async with service.serving():
         with pytest.raises(HandshakeRejected) as refusal:
-            await client().connect(service.url, TOKEN)
+            await way(client(), service.url)
     assert str(refusal.value) == text
     assert len(service.requests) == 1
 
@@ -64,10 +64,10 @@ async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @pytest.mark.parametrize("script", [_garbage, _close])
-async def test_a_server_that_speaks_no_http_is_a_rejection(client: Maker, script: Any) -> None:
+async def test_a_server_that_speaks_no_http_is_a_rejection(client: Maker, way: Way, script: Any) -> None:
     async with raw_server(script) as url, asyncio.timeout(PATIENCE_S):
         with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
-            await client().connect(url, TOKEN)
+            await way(client(), url)
         with pytest.raises(HandshakeRejected, match=r"^/auth/login answered nothing: "):
             await client().login(url, "a@example.test")
         reply = await client().get(url, "/health")
@@ -75,11 +75,11 @@ async def test_a_server_that_speaks_no_http_is_a_rejection(client: Maker, script
     assert reply.detail
 
 
-async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more(client: Maker) -> None:
+async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more(client: Maker, way: Way) -> None:
     async with raw_server(_silence) as url, asyncio.timeout(PATIENCE_S):
         agents = client(connect_timeout_s=0.2)
         with pytest.raises(TurnTimeout) as late:
-            await agents.connect(url, TOKEN)
+            await way(agents, url)
         with pytest.raises(HandshakeRejected) as silent:
             await agents.login(url, "a@example.test")
         reply = await agents.get(url, "/health")
@@ -88,11 +88,11 @@ async def test_a_server_that_never_answers_costs_the_time_limit_and_no_more(clie
     assert (reply.status, reply.detail) == (None, "no answer within 0.2 s")
 
 
-async def test_a_port_where_nobody_listens_is_a_rejection(client: Maker) -> None:
+async def test_a_port_where_nobody_listens_is_a_rejection(client: Maker, way: Way) -> None:
     async with raw_server(_silence) as url:
         pass
     with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: ConnectionRefusedError"):
-        await client().connect(url, TOKEN)
+        await way(client(), url)
 
 
 UNUSABLE = "/auth/login answered 200: no usable access_token in the answer"
@@ -126,7 +126,7 @@ async def test_a_login_without_a_usable_token_is_a_rejection(
     assert await _login_with(client, response) == text
 
 
-async def _begin_with(client: Maker, frame: str | bytes | None) -> AgentError:
+async def _begin_with(client: Maker, way: Way, frame: str | bytes | None) -> AgentError:
     async def talk(socket: web.WebSocketResponse) -> None:
         if isinstance(frame, str):
             await socket.send_str(frame)
@@ -134,32 +134,32 @@ async def _begin_with(client: Maker, frame: str | bytes | None) -> AgentError:
 
     async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
         with pytest.raises(AgentError) as trouble:
-            await client().connect(service.url, TOKEN)
+            await way(client(), service.url)
     return trouble.value
 
 
 async def test_a_session_that_begins_otherwise_than_with_the_greeting_is_a_protocol_violation(
-    client: Maker,
+    client: Maker, way: Way
 ) -> None:
     for frame, found in (("hi", "no JSON object"), ('{"type": "error"}', "error")):
-        trouble = await _begin_with(client, frame)
+        trouble = await _begin_with(client, way, frame)
         assert isinstance(trouble, ProtocolViolation)
         assert str(trouble) == f"/ws began with {found} instead of connection_ready"
 
 
-async def test_a_session_that_is_lost_before_the_greeting_is_a_rejection(client: Maker) -> None:
+async def test_a_session_that_is_lost_before_the_greeting_is_a_rejection(client: Maker, way: Way) -> None:
     for frame, how in ((None, "received 1000"), (json.dumps({"type": "x" * 2_000_000}), "sent 1009")):
-        trouble = await _begin_with(client, frame)
+        trouble = await _begin_with(client, way, frame)
         assert isinstance(trouble, HandshakeRejected)
         assert str(trouble).startswith(
             f"/ws answered 101: lost the connection before connection_ready: {how}"
         )
 
 
-async def test_a_greeting_that_never_comes_is_a_time_out(client: Maker) -> None:
+async def test_a_greeting_that_never_comes_is_a_time_out(client: Maker, way: Way) -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await socket.receive()
 
     async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
         with pytest.raises(TurnTimeout):
-            await client(connect_timeout_s=0.2).connect(service.url, TOKEN)
+            await way(client(connect_timeout_s=0.2), service.url)

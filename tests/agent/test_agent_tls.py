@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from scripted_service import PATIENCE_S, TOKEN, Maker, ScriptedService, behave, raw_server
-from test_agent_client import HOSTILE, Talk, after_the_message, chat_once
+from scripted_service import PATIENCE_S, TOKEN, Maker, ScriptedService, Way, behave, raw_server
+from test_agent_client import HOSTILE, Talk, after_the_message, say_hello
 
 from runbook_lib.agent.client import AgentClient
 from runbook_lib.agent.fast import FastEngine
@@ -48,22 +48,22 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("trusted")
 async def test_sessions_over_tls_are_answered_and_the_token_is_not_sent_before(
-    client: Maker, server_tls: ssl.SSLContext
+    client: Maker, way: Way, server_tls: ssl.SSLContext
 ) -> None:
     service = ScriptedService()
     async with service.serving(server_tls):
-        answered = await chat_once(client, service)
+        answered = await say_hello(client, service, way)
     assert service.url.startswith("https://")
     assert (answered.status, answered.violations, answered.detail) == ("answered", (), "")
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
-    client: Maker, server_tls: ssl.SSLContext
+    client: Maker, way: Way, server_tls: ssl.SSLContext
 ) -> None:
     service = ScriptedService()
     async with service.serving(server_tls), asyncio.timeout(PATIENCE_S):
         with pytest.raises(HandshakeRejected) as refused:
-            await client().connect(service.url, TOKEN)
+            await way(client(), service.url)
     assert str(refused.value).startswith("/ws answered nothing: SSLCertVerificationError: ")
     assert "certificate verify failed: self-signed certificate" in str(refused.value)
     assert service.requests == []
@@ -72,18 +72,18 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(("act", "status", "detail"), ACTS.values(), ids=ACTS)
 async def test_a_hostile_answer_over_tls_has_the_same_outcome(
-    client: Maker, server_tls: ssl.SSLContext, act: Talk, status: str, detail: str
+    client: Maker, way: Way, server_tls: ssl.SSLContext, act: Talk, status: str, detail: str
 ) -> None:
     limit_s = 0.3 if status == "answer_timeout" else 8.0
     service = after_the_message(act)
     async with service.serving(server_tls):
-        hostile = await chat_once(client, service, answer_timeout_s=limit_s)
+        hostile = await say_hello(client, service, way, answer_timeout_s=limit_s)
     assert (hostile.status, hostile.answer_s) == (status, None)
     assert hostile.detail.startswith(detail)
 
 
 @pytest.mark.usefixtures("trusted")
-async def test_what_speaks_no_tls_is_refused(client: Maker) -> None:
+async def test_what_speaks_no_tls_is_refused(client: Maker, way: Way) -> None:
     async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await writer.drain()
@@ -95,7 +95,7 @@ async def test_what_speaks_no_tls_is_refused(client: Maker) -> None:
     for script in (shout, leave):
         async with raw_server(script) as url, asyncio.timeout(PATIENCE_S):
             with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
-                await client().connect(url.replace("http", "https"), TOKEN)
+                await way(client(), url.replace("http", "https"))
 
 
 @pytest.mark.usefixtures("trusted")

@@ -6,6 +6,8 @@ import asyncio
 import select
 from collections.abc import Callable
 
+from websockets.exceptions import WebSocketException
+
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Call
@@ -13,9 +15,11 @@ from runbook_lib.agent.expectations import Expectations
 from runbook_lib.agent.fast.epoll import EpollWire
 from runbook_lib.agent.fast.route import Route
 from runbook_lib.agent.fast.session import FastSession
+from runbook_lib.agent.fast.visit import FastVisit
 from runbook_lib.agent.fast.wire import LoopWire, Wire
 from runbook_lib.agent.quick import QuickConversation
-from runbook_lib.ports import ChatSession, Visit
+from runbook_lib.errors import AgentError
+from runbook_lib.ports import ChatSession, VisitEnded
 
 NewWire = Callable[[asyncio.AbstractEventLoop], Wire]
 BEST_WIRE: NewWire = EpollWire if hasattr(select, "epoll") else LoopWire
@@ -33,6 +37,7 @@ class FastEngine:
         self._wire: Wire | None = None
         self._expectations: dict[int, Expectations] = {}
         self._routes: dict[str, Route] = {}
+        self._looking: set[asyncio.Task[None]] = set()
 
     def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
         """Return what takes a new session's frames."""
@@ -43,15 +48,40 @@ class FastEngine:
 
     async def open(self, call: Call) -> ChatSession:
         """Open a session; see `engine.Engine`."""
-        route = self._routes.get(call.target.url) or await self._look_up(call)
-        session = FastSession(call, route, self._wire_here())
-        await session.open()
+        try:
+            route = self._routes.get(call.target.url) or await self._look_up(call)
+            session = FastSession(call, route, self._wire_here())
+            await session.open()
+        except (AgentError, WebSocketException, OSError, ValueError) as error:
+            raise call.told(error) from None  # what websockets says of a handshake may hold the token
         return session
 
-    async def visit(self, call: Call, content: str, agent: str) -> Visit:
-        """Open a session, chat once and close it; see `engine.Engine`."""
-        route = self._routes.get(call.target.url) or await self._look_up(call)
-        return await FastSession(call, route, self._wire_here()).visit(content, agent)
+    def visit(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
+        """Begin a session that chats once and closes; see `ports.Agents`."""
+        route = self._routes.get(call.target.url)
+        if route is None:
+            looking = asyncio.create_task(self._visit_first(call, content, agent, ended))
+            self._looking.add(looking)
+            looking.add_done_callback(self._looking.discard)
+            return
+        try:
+            FastVisit(call, route, self._wire_here(), (content, agent), ended)
+        except ValueError as error:
+            raise call.told(error) from None
+
+    def close(self) -> None:
+        """End all sessions at once."""
+        for looking in self._looking:
+            looking.cancel()
+        if self._wire is not None:
+            self._wire.close()
+
+    async def _visit_first(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
+        try:
+            await self._look_up(call)
+            self.visit(call, content, agent, ended)
+        except (AgentError, OSError, ValueError) as error:
+            ended(call.told(error))
 
     async def _look_up(self, call: Call) -> Route:
         url = call.target.url

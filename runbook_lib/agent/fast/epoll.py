@@ -1,8 +1,8 @@
 """Carry thousands of connections by an epoll of their own, which the event loop watches like one file.
 
 A session needs little of what the loop's own transports do: here its connection is one `socket` and one
-`epoll_ctl`, and a send or a receive is one call. Connections that are asked for in one turn of the loop are made
-one right after the other, each with its first bytes, so that a server which sleeps is woken once for them.
+`epoll_ctl`, and a send or a receive is one call. Connections that are asked for in one turn of the loop are
+made one right after the other, each with its first bytes, so that a sleeping server is woken once for them.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class EpollWire:
         if delay is None:
             delay = self._delays[delay_s] = _Delay(self.loop, delay_s)
         return delay.add(callback, args)
+
+    def close(self) -> None:
+        """End all connections at once."""
+        for transport in (*self._asked, *self._watched.values()):
+            transport.abort()
 
     def watch(self, transport: EpollTransport, descriptor: int, before: int, events: int) -> None:
         """Tell a transport when one of some events comes, none for 0; `before` are those until now."""

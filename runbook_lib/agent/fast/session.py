@@ -25,7 +25,7 @@ from runbook_lib.agent.fast.frames import CLOSE_NORMALLY, frame, read_texts
 from runbook_lib.agent.fast.route import Route
 from runbook_lib.agent.fast.wire import Timer, Wire
 from runbook_lib.errors import HandshakeRejected, ProtocolViolation
-from runbook_lib.ports import LISTEN_S, Visit
+from runbook_lib.ports import LISTEN_S
 
 _LONGEST_HEAD = 16 * 1024
 _CLOSED = ConnectionClosedOK(None, None)
@@ -48,7 +48,7 @@ class FastSession(Chat, asyncio.Protocol):
         self._key = handshake.new_key()
         self._request = handshake.request(call, route.beginning, self._key)
         self._greeted = call.target.greeting is None
-        self._accepted, self._used, self._leaves, self._closing = False, False, False, False
+        self._open, self._accepted, self._asked, self._closing = False, False, False, False
         self._held = b""
         self._book: Book | None = None
         self._ended: ConnectionClosed | None = None
@@ -56,44 +56,28 @@ class FastSession(Chat, asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._timer: Timer | None = None
         self._awaits, self._until_begun, self._listen_s = False, False, LISTEN_S
-        self._first: tuple[str, str] | None = None
-        self._opened_s: float | None = None
-        self._opened: asyncio.Future[None] = wire.loop.create_future()
 
     async def open(self) -> None:
         """Connect; the greeting, if there is one, has come. For errors see `engine.Engine`."""
-        target = self._call.target
-        self._timer = self._wire.call_later(target.connect_timeout_s, self.not_connected, TimeoutError())
-        speaker, addresses = self._route.spoken(self, target.tls), self._route.from_next()
-        connection = self._wire.connect(speaker, addresses)
+        opened = self._awaited()
+        self._connect()
         try:
-            await self._opened
+            await opened
         except BaseException:
-            connection.abort()
+            self._connection.abort()
             raise
         finally:
-            self._cancel_timer()
-
-    async def visit(self, content: str, agent: str) -> Visit:
-        """Connect, chat and close with one wait; for errors see `engine.Engine`.
-
-        Goodbye is said as listening ends: many do at the same time, and wake the server once.
-        """
-        self._first, self._leaves = (content, agent), True
-        await self.open()
-        answer = self._conversation.answer(*self._outcome())
-        await self.close()
-        return Visit(opened_s=self._opened_s or 0.0, answer=answer, chat=self)
+            self._rest()
 
     async def close(self) -> None:
         """Close it; never raises."""
-        if self._ended is None and not self._closing and not (self._book and self._book.complaint):
-            ended = self._waiting = self._wire.loop.create_future()
-            self._say_goodbye(ended)
+        if self._owes_goodbye():
+            ended = self._awaited()
+            self._say_goodbye()
             try:
                 await ended
             finally:
-                self._cancel_timer()
+                self._rest()
         self._vanish()
 
     # What the transport calls.
@@ -243,26 +227,25 @@ class FastSession(Chat, asyncio.Protocol):
     async def _exchange(
         self, content: str, agent: str, listen_s: float, *, until_begun: bool = False
     ) -> tuple[Stop | None, str]:
-        answered, self._listen_s, self._until_begun = self._wire.loop.create_future(), listen_s, until_begun
-        if self._used:  # it has been listening all the time
-            self._ask(answered, content, agent)
+        self._listen_s, self._until_begun = listen_s, until_begun
+        answered = self._awaited()
+        if self._asked:  # it has been listening all the time
+            self._ask(content, agent)
         else:
-            self._ask_first(answered, content, agent)
+            self._ask_first(content, agent)
         try:
             await answered
         finally:
-            self._waiting, self._awaits = None, False
-            self._cancel_timer()
+            self._rest()
         return self._outcome()
 
-    def _ask_first(self, answered: asyncio.Future[None], content: str, agent: str) -> None:
+    def _ask_first(self, content: str, agent: str) -> None:
         """Listen first: nothing should come before the first message."""
-        self._used = True
-        self._timer = self._wire.call_later(LISTEN_BEFORE_S, self._ask, answered, content, agent)
+        self._timer = self._wire.call_later(LISTEN_BEFORE_S, self._ask, content, agent)
 
-    def _ask(self, answered: asyncio.Future[None], content: str, agent: str) -> None:
+    def _ask(self, content: str, agent: str) -> None:
         """Send the message; from now on, what comes may wake the one who waits for its answer."""
-        self._waiting, self._awaits = answered, True
+        self._asked = self._awaits = True
         message = self._conversation.send(content, agent)
         self._sent_s, limit_s = time.monotonic(), self._call.target.answer_timeout_s
         if self._ended:
@@ -274,26 +257,27 @@ class FastSession(Chat, asyncio.Protocol):
                 self._transport.resume_reading()
             self._strays = 0
             self._transport.write(frame(Opcode.TEXT, message.encode()))
-        self._timer = self._wire.call_later(limit_s, _resolve, answered)
+        self._timer = self._wire.call_later(limit_s, self._wake)
         return None
 
     def _listen_on(self) -> None:
         """There is enough: wait no more, but for what should not come."""
         self._awaits = False
-        if self._listen_s > 0 and self._timer and self._waiting:
-            self._timer.cancel()
-            self._timer = self._wire.call_later(self._listen_s, self._heard_out, self._waiting)
+        if self._listen_s > 0:
+            self._cancel_timer()
+            self._timer = self._wire.call_later(self._listen_s, self._heard_out)
         else:
             self._wake()
 
-    def _heard_out(self, answered: asyncio.Future[None]) -> None:
-        """Listen no more: who waits for the answer goes on, or waits for the end, too."""
-        if self._leaves:
-            self._say_goodbye(answered)
-        else:
-            _resolve(answered)
+    def _heard_out(self) -> None:
+        """Listen no more."""
+        self._wake()
 
-    def _say_goodbye(self, waiting: asyncio.Future[None]) -> None:
+    def _owes_goodbye(self) -> bool:
+        """Say whether the server has to be told that the session ends."""
+        return self._ended is None and not self._closing and not (self._book and self._book.complaint)
+
+    def _say_goodbye(self) -> None:
         """Begin to close; the end wakes the one who waits."""
         self._closing = True
         if self._book:
@@ -301,7 +285,7 @@ class FastSession(Chat, asyncio.Protocol):
             self._flush(self._book)
         else:
             self._transport.write(frame(Opcode.CLOSE, CLOSE_NORMALLY))
-        self._timer = self._wire.call_later(CLOSE_TIMEOUT_S, _resolve, waiting)
+        self._timer = self._wire.call_later(CLOSE_TIMEOUT_S, self._wake)
 
     def _has_enough(self) -> bool:
         return self._conversation.ended or (self._until_begun and bool(self._conversation.events))
@@ -318,10 +302,6 @@ class FastSession(Chat, asyncio.Protocol):
         limit_s = self._call.target.answer_timeout_s
         return "answer_timeout", f"the final event did not come within {limit_s:g} s"
 
-    def _wake(self) -> None:
-        if self._waiting:
-            _resolve(self._waiting)
-
     def _cancel_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
@@ -329,19 +309,34 @@ class FastSession(Chat, asyncio.Protocol):
     def _vanish(self) -> None:
         self._transport.abort()
 
-    def _succeed(self) -> None:
-        self._opened_s = time.monotonic()
+    def _connect(self) -> None:
+        target = self._call.target
+        self._timer = self._wire.call_later(target.connect_timeout_s, self.not_connected, TimeoutError())
+        self._connection = self._wire.connect(self._route.spoken(self, target.tls), self._route.from_next())
+
+    # Who waits: somebody who awaits it; a visit waits for itself.
+
+    def _awaited(self) -> asyncio.Future[None]:
+        self._waiting = self._wire.loop.create_future()
+        return self._waiting
+
+    def _rest(self) -> None:
+        """Take that nobody waits any more."""
+        self._waiting, self._awaits = None, False
         self._cancel_timer()
-        if self._first is None:
-            _resolve(self._opened)
-        else:
-            self._ask_first(self._opened, *self._first)
+
+    def _succeed(self) -> None:
+        """Take that it is open and greeted."""
+        self._open = True
+        if self._waiting and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        if self._opened_s is None and not self._opened.done():
-            self._opened.set_exception(error)
+        """Take that it is not going to be opened; if it is open, that is not so."""
+        if not self._open and self._waiting and not self._waiting.done():
+            self._waiting.set_exception(error)
 
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def _wake(self) -> None:
+        """Take that the answer or the end is there, or will not come."""
+        if (self._asked or self._closing) and self._waiting and not self._waiting.done():
+            self._waiting.set_result(None)

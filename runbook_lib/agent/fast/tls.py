@@ -69,6 +69,10 @@ class Encrypted(asyncio.Protocol, asyncio.Transport):
         else:
             self._plain.not_connected(error or ConnectionResetError("lost in the handshake of TLS"))
 
+    def not_connected(self, error: Exception) -> None:
+        """Take that there was no connection."""
+        self._plain.not_connected(error)
+
     def _shake_hands(self) -> bool:
         """Go on with the handshake; say whether it is done."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -68,6 +69,10 @@ class Wire(Protocol):
         """Call after so many seconds, at the earliest."""
         ...
 
+    def close(self) -> None:
+        """End all connections at once."""
+        ...
+
 
 class LoopWire:
     """Implements `Wire` by what every event loop has."""
@@ -75,10 +80,18 @@ class LoopWire:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.call_later = loop.call_later
+        self._connections: weakref.WeakSet[_Connecting] = weakref.WeakSet()
 
     def connect(self, speaker: Speaker, addresses: Sequence[Address]) -> Connection:
         """Connect in a task of its own, so that who waits for the session can give it up."""
-        return _Connecting(self.loop, speaker, addresses)
+        connection = _Connecting(self.loop, speaker, addresses)
+        self._connections.add(connection)
+        return connection
+
+    def close(self) -> None:
+        """End all connections at once."""
+        for connection in tuple(self._connections):
+            connection.abort()
 
 
 class _Connecting:
@@ -103,7 +116,7 @@ class _Connecting:
         for address in addresses:
             host, port = address.where[:2]
             try:
-                self._transport, _ = await loop.create_connection(lambda: speaker, host, port)  # type: ignore[type-var, return-value]
+                self._transport, _ = await loop.create_connection(lambda: speaker, host, port)  # type: ignore[type-var]
             except OSError as error:
                 failed = error
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 
 from runbook_lib.agent.load.attempts import attempts_of
@@ -14,7 +15,7 @@ from runbook_lib.errors import AgentError
 from runbook_lib.evidence import Role, Session
 from runbook_lib.evidence.load_figures import Counting, LoadWatch, Tally
 from runbook_lib.plan import Probes
-from runbook_lib.ports import Agents, LoadJob
+from runbook_lib.ports import Agents, LoadJob, Visit
 from runbook_lib.sessions import Attempt
 
 _TELL_EVERY_S = 0.5
@@ -51,20 +52,23 @@ class _Arriving:
     """One share under way, whose first session is due now, `after_s` after it was called for."""
 
     def __init__(self, agents: Agents, job: LoadJob, users: Users, max_open: int, after_s: float) -> None:
-        self._agents, self._job, self._users = agents, job, users
+        self._agents, self._job, self._users, self._max_open = agents, job, users, max_open
         self._start, self._after_s = time.monotonic(), after_s
-        self._places = asyncio.Semaphore(max_open)
         self._counting = {role: Counting() for role in job.urls}
+        self._made: list[Session] = []
+        self._open, self._awaited = 0, 0
+        self._fewer: asyncio.Future[None] | None = None
 
     async def run(self, attempts: Sequence[Attempt]) -> list[Session]:
-        # Tasks are made as their time comes and let go as they end, so that only open sessions cost memory.
-        made: list[Session] = []
-        async with asyncio.TaskGroup() as group:
+        # Sessions go on by themselves: a task for each would cost as much as its records.
+        async with asyncio.TaskGroup() as self._tasks:
             for attempt in attempts:
                 await self._until(attempt.intended_s)
-                await self._places.acquire()
-                group.create_task(self._counted(attempt, made))
-        return sorted(made, key=attrgetter("intended_s"))
+                await self._until_open(self._max_open - 1)
+                self._open += 1
+                self._users.in_turn(attempt.user, partial(self._begin, attempt))
+            await self._until_open(0)
+        return sorted(self._made, key=attrgetter("intended_s"))
 
     async def tell(self, watch: LoadWatch) -> None:
         """Tell of what was counted, until cancelled."""
@@ -81,42 +85,60 @@ class _Arriving:
         while (left_s := self._start + at_s - time.monotonic()) > 0:
             await asyncio.sleep(max(0.0, left_s - _TIMER_S))
 
-    async def _counted(self, attempt: Attempt, made: list[Session]) -> None:
-        counting = self._counting[attempt.role]
-        try:
-            async with self._users.turn(attempt.user):
-                counting.started()
-                session = await self._session(attempt)
-                counting.ended(session)
-                made.append(session)
-        finally:
-            self._places.release()
+    async def _until_open(self, at_most: int) -> None:
+        """Return as soon as no more sessions than that are open."""
+        if self._open > at_most:
+            self._awaited, self._fewer = at_most, asyncio.get_running_loop().create_future()
+            await self._fewer
 
-    async def _session(self, attempt: Attempt) -> Session:
-        token, due = self._users.token(attempt.user), self._start + attempt.intended_s
+    def _begin(self, attempt: Attempt) -> None:
+        self._counting[attempt.role].started()
+        token, due_s = self._users.token(attempt.user), self._start + attempt.intended_s
         if isinstance(token, AgentError):
             attempt.begin(self._after_s, lag_s=0.0)
-            return attempt.login_failed(token)
-        attempt.begin(self._after_s, lag_s=max(0.0, time.monotonic() - due))
+            return self._end(attempt, attempt.login_failed(token))
+        attempt.begin(self._after_s, lag_s=max(0.0, time.monotonic() - due_s))
+        if self._job.http_paths:
+            self._tasks.create_task(self._with_requests(attempt, token, due_s))
+            return None
+        ended, url = partial(self._visited, attempt, due_s), self._job.urls[attempt.role]
         try:
-            if self._job.http_paths:
-                return await self._with_requests(attempt, token, due)
-            url = self._job.urls[attempt.role]
-            visit = await self._agents.visit(url, token, attempt.mark, attempt.agent)
+            self._agents.visit(url, token, attempt.mark, attempt.agent, ended)
         except AgentError as error:
-            return attempt.not_connected(error)
-        return attempt.ended(visit.answer, chat=visit.chat, connect_s=visit.opened_s - due)
+            ended(error)
+        return None
 
-    async def _with_requests(self, attempt: Attempt, token: str, due: float) -> Session:
+    def _visited(self, attempt: Attempt, due_s: float, visit: Visit | AgentError) -> None:
+        try:
+            if isinstance(visit, AgentError):
+                session = attempt.not_connected(visit)
+            else:
+                session = attempt.ended(visit.answer, chat=visit, connect_s=visit.opened_s - due_s)
+            self._end(attempt, session)
+        except Exception as error:  # nobody waits for it: it has to end the load
+            self._tasks.create_task(_raised(error))
+
+    def _end(self, attempt: Attempt, session: Session) -> None:
+        self._counting[attempt.role].ended(session)
+        self._made.append(session)
+        self._users.leave(attempt.user)
+        self._open -= 1
+        if self._fewer and self._open <= self._awaited and not self._fewer.done():
+            self._fewer.set_result(None)
+
+    async def _with_requests(self, attempt: Attempt, token: str, due_s: float) -> None:
         """Make a session that makes the job's requests before it closes."""
-        chat = await self._agents.connect(self._job.urls[attempt.role], token)
-        connect_s = time.monotonic() - due
+        try:
+            chat = await self._agents.connect(self._job.urls[attempt.role], token)
+        except AgentError as error:
+            return self._end(attempt, attempt.not_connected(error))
+        connect_s = time.monotonic() - due_s
         try:
             answer = await chat.chat(attempt.mark, attempt.agent)
             detail = await self._trouble(attempt.role, token)
-            return attempt.ended(answer, chat=chat, connect_s=connect_s, detail=detail)
         finally:
             await chat.close()
+        return self._end(attempt, attempt.ended(answer, chat=chat, connect_s=connect_s, detail=detail))
 
     async def _trouble(self, role: Role, token: str) -> str:
         return "; ".join(filter(None, [await self._get(role, path, token) for path in self._job.http_paths]))
@@ -125,3 +147,7 @@ class _Arriving:
         reply = await self._agents.get(self._job.urls[role], path, token)
         fine = reply.status is not None and reply.status < 400
         return "" if fine else f"GET {path} answered {reply.status or 'nothing'}: {reply.detail}"
+
+
+async def _raised(error: Exception) -> None:
+    raise error

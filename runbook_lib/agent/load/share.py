@@ -93,8 +93,12 @@ def processes_for(load: Load, roles: int) -> int:
 
 async def make_here(share: Share, environment: Mapping[str, str], watch: LoadWatch) -> tuple[Session, ...]:
     """Make a share in the loop that is running."""
-    agents = AgentClient(share.probes, share.user_agent, environment, engine_of(share.probes.load))
-    return await make_sessions(agents, share.job, share.probes, watch, share.max_open, share.called_s)
+    engine = engine_of(share.probes.load)
+    agents = AgentClient(share.probes, share.user_agent, environment, engine)
+    try:
+        return await make_sessions(agents, share.job, share.probes, watch, share.max_open, share.called_s)
+    finally:
+        engine.close()
 
 
 def make_alone(share: Share, environment: Mapping[str, str], watch: LoadWatch) -> tuple[Session, ...]:

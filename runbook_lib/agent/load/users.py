@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 
 from runbook_lib.errors import AgentError, TurnTimeout
 from runbook_lib.ports import Agents, LoadJob
 from runbook_lib.sessions import Attempt
 
 _LOGINS_AT_ONCE = 16
-_ALONE = nullcontext()
-"""What a user holds who comes once."""
 
 
 class Users:
@@ -25,7 +22,7 @@ class Users:
     def __init__(self, tokens: dict[str, str | AgentError], attempts: Sequence[Attempt]) -> None:
         self._tokens = tokens
         sessions = Counter(attempt.user for attempt in attempts)
-        self._turns = {user: asyncio.Lock() for user, count in sessions.items() if count > 1}
+        self._lines = {user: deque[Callable[[], None]]() for user, count in sessions.items() if count > 1}
 
     @classmethod
     async def log_in(cls, agents: Agents, job: LoadJob, attempts: Sequence[Attempt], limit_s: float) -> Users:
@@ -50,6 +47,17 @@ class Users:
         """Return a user's token, or why there is none."""
         return self._tokens[user]
 
-    def turn(self, user: str) -> AbstractAsyncContextManager[object]:
-        """Wait until none of the user's sessions is open, and hold it meanwhile."""
-        return self._turns.get(user, _ALONE)
+    def in_turn(self, user: str, begin: Callable[[], None]) -> None:
+        """Begin a session as soon as none of the user's is open."""
+        line = self._lines.get(user)
+        if line is None:  # who comes once
+            return begin()
+        line.append(begin)
+        return begin() if len(line) == 1 else None
+
+    def leave(self, user: str) -> None:
+        """Take that a user's session has ended; the next one begins soon."""
+        if line := self._lines.get(user):
+            line.popleft()
+            if line:
+                asyncio.get_running_loop().call_soon(line[0])

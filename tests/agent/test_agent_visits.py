@@ -1,0 +1,177 @@
+"""Sessions of one message that go on by themselves, by every engine; on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from aiohttp import web
+from engines import ENGINES
+from hostile_server import CLOSE, PING, accept, frame
+from scripted_service import (
+    EVENTS,
+    PATIENCE_S,
+    TOKEN,
+    Maker,
+    ScriptedService,
+    answer,
+    behave,
+    greet,
+    raw_server,
+    visited,
+)
+
+from runbook_lib.agent.engine import CLOSE_TIMEOUT_S
+from runbook_lib.agent.load.share import ShareOut, make_here
+from runbook_lib.arrivals import Arrival
+from runbook_lib.errors import AgentError, HandshakeRejected
+from runbook_lib.plan import Probes
+from runbook_lib.ports import LISTEN_S, LoadJob, Visit
+
+
+async def test_a_visit_is_told_once_with_what_the_session_knew_and_when_it_was_open(client: Maker) -> None:
+    told: list[Visit | AgentError] = []
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await asyncio.sleep(0.2)
+        await behave(socket)
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        began = time.monotonic()
+        client().visit(service.url, TOKEN, "hello", "triage", told.append)
+        assert told == []
+        while not told:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+    (visit,) = told
+    assert isinstance(visit, Visit)
+    assert (visit.answer.status, visit.answer.violations) == ("answered", ())
+    assert (visit.session_id, visit.user_id, visit.revision) == ("s1", "u1", "")
+    assert 0.2 <= visit.opened_s - began < time.monotonic() - began - LISTEN_S
+
+
+async def test_visits_go_on_beside_each_other(client: Maker) -> None:
+    here, most = 0, 0
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        nonlocal here, most
+        here, most = here + 1, max(most, here + 1)
+        await asyncio.sleep(0.3)
+        await behave(socket)
+        here -= 1
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        agents = client()
+        answers = await asyncio.gather(*(visited(agents, service.url) for _ in range(20)))
+    assert [each.status for each in answers] == ["answered"] * 20
+    assert most == 20
+
+
+@pytest.mark.parametrize("before", [b"", frame(b"", PING)], ids=["ordinary", "pinged"])
+async def test_goodbye_is_said_after_listening_and_what_comes_after_it_counts_no_more(
+    client: Maker, before: bytes
+) -> None:
+    goodbye: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        await reader.read(1000)
+        answered = Answering()
+        await answer(answered, "hello")
+        writer.write(before + answered.sent)
+        began = time.monotonic()
+        came = b""
+        while b"\x88\x82" not in came:  # a close frame, masked; before it may come a pong
+            came += await reader.read(1000)
+        goodbye.set_result(time.monotonic() - began)
+        writer.write(answered.sent + frame(b"\x03\xe8", CLOSE))
+        writer.close()
+
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
+        answered = await visited(client(protocol={"greeting": None}), url)
+    assert (answered.status, answered.violations, len(answered.events)) == ("answered", (), len(EVENTS))
+    assert goodbye.result() >= LISTEN_S
+
+
+async def test_a_server_that_ignores_the_goodbye_is_waited_for_once(client: Maker) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        await reader.read(1000)
+        answered = Answering()
+        await answer(answered, "hello")
+        writer.write(answered.sent)
+        await asyncio.sleep(60)  # the test ends it
+
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
+        began = time.monotonic()
+        assert (await visited(client(protocol={"greeting": None}), url)).status == "answered"
+        assert CLOSE_TIMEOUT_S <= time.monotonic() - began < 2 * CLOSE_TIMEOUT_S
+
+
+async def test_what_comes_before_the_message_is_a_violation(client: Maker) -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await greet(socket)
+        await socket.send_json({"type": "agent_started"})
+        await behave_without_greeting(socket)
+
+    async def behave_without_greeting(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await answer(socket, "hello")
+        await socket.receive()
+
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        answered = await visited(client(), service.url)
+    assert answered.violations == ("agent_started came before the message was sent",)
+
+
+async def test_a_session_that_ends_before_the_message_is_told_as_closed(client: Maker) -> None:
+    async with ScriptedService(talk=greet).serving() as service, asyncio.timeout(PATIENCE_S):
+        assert (await visited(client(), service.url)).status == "closed"
+
+
+async def test_a_header_that_cannot_be_sent_is_told_at_once_or_as_the_end(client: Maker) -> None:
+    agents = client(protocol={"headers": {"X-Id": "a\r\nb"}, "subprotocols": []})
+    async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
+        for _ in range(2):  # the first session of an engine looks the host up
+            with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
+                await visited(agents, service.url)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_load_that_is_cancelled_leaves_no_connection(engine: str) -> None:
+    here: set[web.WebSocketResponse] = set()
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        here.add(socket)
+        await greet(socket)
+        while (await socket.receive()).type is web.WSMsgType.TEXT:  # it never answers
+            pass
+        here.remove(socket)
+
+    name = "websockets" if engine == "websockets" else "fast"
+    probes = Probes(load={"engine": name, "processes": 1}, answer_timeout_s=60)
+    async with ScriptedService(talk=talk).serving() as service, asyncio.timeout(PATIENCE_S):
+        arrivals = tuple(Arrival(number=number, at_s=0.0, gap_s=0.0) for number in range(8))
+        job = LoadJob(urls={"candidate": service.url}, arrivals=arrivals)
+        (share,) = ShareOut(probes=probes, user_agent="runbook/test", environment={}).shares(job, 1)
+        load = asyncio.create_task(make_here(share, {}, lambda _: None))
+        while len(here) < 8:
+            await asyncio.sleep(0.01)
+        load.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await load
+        while here:
+            await asyncio.sleep(0.01)
+
+
+class Answering:
+    """Takes the events of an answer in the place of a socket, and makes frames of them."""
+
+    sent = b""
+
+    async def send_json(self, event: dict[str, Any]) -> None:
+        self.sent += frame(json.dumps(event).encode())
