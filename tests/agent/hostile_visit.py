@@ -1,4 +1,4 @@
-"""Visit every act of the hostile server with one engine, and print what became of it as JSON.
+"""Visit every act of the hostile server with one engine in both ways, and print what became of it as JSON.
 
 Run as a process, so that its memory is its own: `python tests/agent/hostile_visit.py ENGINE '{"ACT": PORT}'`.
 """
@@ -14,44 +14,37 @@ from pathlib import Path
 from typing import Any
 
 from engines import ENGINES
+from scripted_service import WAYS, Way
 
 from runbook_lib.errors import AgentError
 from runbook_lib.plan import Probes
 from runbook_lib.ports import Agents
 
 CONNECT_S, ANSWER_S = 5.0, 2.0  # a busy machine needs seconds for a handshake
-AT_ONCE = 6
+AT_ONCE = 12
 PROBES = Probes(connect_timeout_s=CONNECT_S, answer_timeout_s=ANSWER_S)
-TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwcm9iZSJ9.c2lnbmF0dXJl"  # noqa: S105
 
 
-async def _visit(agents: Agents, url: str) -> dict[str, Any]:
+async def _visit(agents: Agents, way: Way, url: str) -> dict[str, Any]:
     began = time.monotonic()
-    seen = await _talk(agents, url)
-    return {**seen, "took_s": time.monotonic() - began}
-
-
-async def _talk(agents: Agents, url: str) -> dict[str, str]:
     try:
-        session = await agents.connect(url, TOKEN)
+        answer = await way(agents, url)
+        seen = {"outcome": answer.status, "detail": answer.detail}
     except AgentError as error:
-        return {"outcome": type(error).__name__, "detail": str(error)}
-    try:
-        answer = await session.chat("hello", "triage")
-    finally:
-        await session.close()
-    return {"outcome": answer.status, "detail": answer.detail}
+        seen = {"outcome": type(error).__name__, "detail": str(error)}
+    return {**seen, "took_s": time.monotonic() - began}
 
 
 async def _visit_all(engine: str, ports: dict[str, int]) -> dict[str, Any]:
     agents, places = ENGINES[engine](PROBES, "runbook/hostile", {}), asyncio.Semaphore(AT_ONCE)
 
-    async def one(port: int) -> dict[str, Any]:
+    async def one(way: str, port: int) -> dict[str, Any]:
         async with places:
-            return await _visit(agents, f"http://127.0.0.1:{port}")
+            return await _visit(agents, WAYS[way], f"http://127.0.0.1:{port}")
 
-    seen = await asyncio.gather(*map(one, ports.values()))
-    return {"peak_mb": _peak_mb(), "acts": dict(zip(ports, seen, strict=True))}
+    visits = {f"{act}, {way}": one(way, port) for act, port in ports.items() for way in WAYS}
+    seen = await asyncio.gather(*visits.values())
+    return {"peak_mb": _peak_mb(), "acts": dict(zip(visits, seen, strict=True))}
 
 
 def _peak_mb() -> float:

@@ -122,3 +122,14 @@ async def test_the_fast_engine_resumes_the_session_before_with_the_same_server_o
         for url in (one.url, one.url, other.url, one.url):
             await chat(url)
     assert resumed == [False, True, False, True]
+
+
+async def test_a_port_where_nobody_listens_is_told_as_it_is_without_tls(client: Maker, way: Way) -> None:
+    async with raw_server(_leave) as url:
+        pass
+    with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: ConnectionRefusedError"):
+        await way(client(), url.replace("http", "https"))
+
+
+async def _leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()

@@ -89,7 +89,7 @@ class LoopWire:
         return connection
 
     def close(self) -> None:
-        """End all connections at once."""
+        """End all connections at once that somebody keeps, as who asked for them does."""
         for connection in tuple(self._connections):
             connection.abort()
 
