@@ -66,6 +66,7 @@ async def sessions(url: str, engine: str, count: int, rate: float = 0) -> dict[s
     made = await make_sessions(agents, job, probes, told.append, load.max_open, time.time())
     assert agents.began
     took_s, used_s = time.perf_counter() - agents.began[0], time.process_time() - agents.began[1]
+    assert len(made) == count
     bad = [each for each in made if each.status != "answered" or each.violations or each.foreign_marks]
     assert not bad, bad[0]
     figures = Figures.of(told[-1]["candidate"])

@@ -122,7 +122,9 @@ async def test_the_next_address_is_tried_where_one_refuses(wire: Wire) -> None:
             speaker = Speaker()
             wire.connect(speaker, [refusing, refusing, address])
             await until(lambda: speaker.came == b"hello")
-    assert (speaker.begun, speaker.failed) == (1, [])
+            speaker.transport.write_eof()
+            await until(lambda: speaker.ended)
+    assert (speaker.begun, speaker.failed, speaker.lost) == (1, [], [None])
 
 
 async def test_no_address_that_answers_is_told_once_as_the_last_one_said_it(wire: Wire) -> None:
@@ -185,6 +187,7 @@ async def test_a_reset_while_nobody_reads_costs_no_time_and_is_told_once_somebod
         wire.connect(speaker, [address])
         await until(lambda: speaker.came)
         await asyncio.sleep(0.2)
+        speaker.transport.write(b"are you there?")
         used = time.process_time()
         await asyncio.sleep(0.5)
         assert time.process_time() - used < 0.25
@@ -236,9 +239,12 @@ async def test_one_that_is_given_up_at_once_never_connects(wire: Wire) -> None:
     async with at(hear) as address:
         given_up, other = Speaker(b"no"), Speaker(b"yes")
         wire.connect(given_up, [address]).abort()
+        kept = wire.connect(given_up, [address])
+        wire.close()
         wire.connect(other, [address])
         await until(lambda: other.ended)
     assert came == [b"yes"]
+    kept.abort()
 
 
 async def test_closing_the_wire_ends_all_connections(wire: Wire) -> None:
@@ -246,6 +252,7 @@ async def test_closing_the_wire_ends_all_connections(wire: Wire) -> None:
         speakers = [Speaker() for _ in range(5)]
         connections = [wire.connect(speaker, [address]) for speaker in speakers]
         await until(lambda: all(speaker.came for speaker in speakers))
+        speakers[0].transport.pause_reading()
         wire.close()
         await until(lambda: all(speaker.ended for speaker in speakers))
     assert len(connections) == 5

@@ -31,8 +31,8 @@ class EpollWire:
         self.loop = loop
         self.buffer = memoryview(bytearray(_PIECE))
         self._epoll: select.epoll | None = None
-        self._watched: dict[int, EpollTransport] = {}
-        self._asked: list[EpollTransport] = []
+        self._transports: dict[int, EpollTransport] = {}
+        self._asked: deque[EpollTransport] = deque()
         self._delays: dict[float, _Delay] = {}
 
     def connect(self, speaker: Speaker, addresses: Sequence[Address]) -> EpollTransport:
@@ -53,7 +53,7 @@ class EpollWire:
 
     def close(self) -> None:
         """End all connections at once."""
-        for transport in (*self._asked, *self._watched.values()):
+        for transport in (*self._asked, *self._transports.values()):
             transport.abort()
 
     def watch(self, transport: EpollTransport, descriptor: int, before: int, events: int) -> None:
@@ -61,33 +61,35 @@ class EpollWire:
         if self._epoll is None:
             self._epoll = select.epoll()
             self.loop.add_reader(self._epoll.fileno(), self._look)
+        self._transports[descriptor] = transport
         if not before:
             self._epoll.register(descriptor, events)
-            self._watched[descriptor] = transport
         elif events:
             self._epoll.modify(descriptor, events)
-        else:
+        else:  # it would tell of a reset again and again
             self._epoll.unregister(descriptor)
-            self.forget(descriptor)
 
     def forget(self, descriptor: int) -> None:
-        """Watch it no more; one that is closed leaves the epoll by itself."""
-        self._watched.pop(descriptor, None)
-        if not self._watched and self._epoll is not None:
+        """Take that one was closed, and has left the epoll by that."""
+        self._transports.pop(descriptor, None)
+        if not self._transports and self._epoll is not None:
             self.loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
 
     def _connect_all(self) -> None:
-        asked, self._asked = self._asked, []
-        for transport in asked:
-            transport.connect()
+        try:
+            while self._asked:
+                self._asked.popleft().connect()
+        finally:  # one that fails is not to keep the others from it
+            if self._asked:
+                self.loop.call_soon(self._connect_all)
 
     def _look(self) -> None:
         if self._epoll is None:
             return
         for descriptor, _ in self._epoll.poll(0, _MOST_AT_ONCE):
-            transport = self._watched.get(descriptor)
+            transport = self._transports.get(descriptor)
             if transport is not None:  # else one before it has ended it
                 transport.ready()
 
@@ -184,8 +186,7 @@ class EpollTransport(asyncio.Transport):
             connecting.close()
             raise OSError(code, os.strerror(code))
         self._socket, self._descriptor = connecting, connecting.fileno()
-        del self._unsent[: self._send(self._unsent)]
-        self._watch()
+        self._send_on()
 
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         """Send what can be; what never can counts as sent, and the reason is kept."""
