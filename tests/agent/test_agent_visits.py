@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from typing import Any
@@ -17,6 +18,7 @@ from scripted_service import (
     TOKEN,
     Maker,
     ScriptedService,
+    Way,
     answer,
     behave,
     greet,
@@ -25,6 +27,8 @@ from scripted_service import (
 )
 
 from runbook_lib.agent.engine import CLOSE_TIMEOUT_S
+from runbook_lib.agent.fast.session import FastSession
+from runbook_lib.agent.fast.visit import FastVisit
 from runbook_lib.agent.load.share import ShareOut, make_here
 from runbook_lib.arrivals import Arrival
 from runbook_lib.errors import AgentError, HandshakeRejected
@@ -139,6 +143,25 @@ async def test_a_header_that_cannot_be_sent_is_told_at_once_or_as_the_end(client
             with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
                 await visited(agents, service.url)
     assert service.requests == []
+
+
+async def test_a_session_that_has_ended_is_gone_without_the_collector(client: Maker, way: Way) -> None:
+    agents = client()
+    async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
+        before = _sessions()
+        gc.disable()
+        try:
+            for _ in range(3):
+                await way(agents, service.url)
+            await asyncio.sleep(0.05)
+            assert _sessions() <= before
+        finally:
+            gc.enable()
+
+
+def _sessions() -> int:
+    """Count the sessions of the fast engine that are in memory."""
+    return sum(type(each) in (FastSession, FastVisit) for each in gc.get_objects())
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -21,7 +21,7 @@ from runbook_lib.agent.fast.wire import Address, Speaker
 _IN, _OUT = 0x001, 0x004  # EPOLLIN and EPOLLOUT, which other systems' `select` does not name
 _MOST_AT_ONCE = 512
 _PIECE = 256 * 1024
-_TIMER_S = 0.0005  # half of what uvloop's timers are exact to: so none is early
+_TIMER_S = 0.0005  # half of what uvloop's timers are exact to: else it may wake us before the time
 
 
 class EpollWire:
@@ -295,10 +295,8 @@ class _Delay:
         try:
             while line and (line[0].callback is None or line[0].at_s <= now_s):
                 due = line.popleft()
-                callback, args = due.callback, due.args
-                due.cancel()  # it would keep who asked for it, who keeps it
-                if callback is not None:
-                    callback(*args)
+                if due.callback is not None:
+                    due.callback(*due.args)
         finally:
             if line and not self._waits:
                 self._wait(line[0].at_s - now_s)
