@@ -279,8 +279,10 @@ class _Delay:
 
     def add(self, callback: Callable[..., object], args: tuple[object, ...]) -> _Timer:
         """Add a call."""
-        timer = _Timer(time.monotonic() + self._delay_s, callback, args)
-        self._line.append(timer)
+        timer, line = _Timer(time.monotonic() + self._delay_s, callback, args), self._line
+        while line and line[0].callback is None:  # most are taken back, long before their time
+            line.popleft()
+        line.append(timer)
         if not self._waits:
             self._wait(self._delay_s)
         return timer
@@ -293,7 +295,7 @@ class _Delay:
         now_s, line = time.monotonic(), self._line
         self._waits = False
         try:
-            while line and (line[0].callback is None or line[0].at_s <= now_s):
+            while line and line[0].at_s <= now_s:
                 due = line.popleft()
                 if due.callback is not None:
                     due.callback(*due.args)
