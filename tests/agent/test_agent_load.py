@@ -11,8 +11,10 @@ import pytest
 from aiohttp import web
 from scripted_service import PATIENCE_S, ScriptedService, answer, client, greet
 
+from runbook_lib.agent.client import AgentClient
 from runbook_lib.agent.hosts import refuse_strangers
 from runbook_lib.agent.load.attempts import attempts_of
+from runbook_lib.agent.load.shard import make_sessions
 from runbook_lib.arrivals import arrivals
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import Role, Session
@@ -152,28 +154,53 @@ async def test_a_late_client_shows_as_lag_and_inside_the_connection_time() -> No
     assert all((each.connect_s or 0) >= each.lag_s for each in sessions)
 
 
-async def test_what_goes_wrong_in_a_session_is_in_its_record_and_the_others_go_on() -> None:
+@pytest.mark.parametrize("http_paths", [(), ("/api/500",)], ids=["visits", "with requests"])
+async def test_what_goes_wrong_in_a_session_is_in_its_record_and_the_others_go_on(
+    http_paths: tuple[str, ...],
+) -> None:
     refusing = ScriptedService(refuse=lambda: web.Response(status=504))
     async with refusing.serving(), ScriptedService().serving() as fine:
-        sessions = await load({"candidate": refusing.url, "baseline": fine.url}, http_paths=("/api/500",))
+        sessions = await load({"candidate": refusing.url, "baseline": fine.url}, http_paths=http_paths)
     by_role = {role: [each for each in sessions if each.role == role] for role in BOTH}
     assert {(each.status, each.detail) for each in by_role["candidate"]} == {
         ("handshake_rejected", "/ws answered 504: Gateway Timeout")
     }
     assert {each.status for each in by_role["baseline"]} == {"answered"}
-    assert {each.detail for each in by_role["baseline"]} == {'GET /api/500 answered 500: {"ok": true}'}
+    detail = 'GET /api/500 answered 500: {"ok": true}' if http_paths else ""
+    assert [each.detail for each in by_role["baseline"]] == [detail] * 6
+
+
+async def test_what_is_wrong_with_us_ends_the_load_and_is_no_missing_session() -> None:
+    class Odd(AgentClient):
+        def visit(self, *told: Any, **_: Any) -> None:
+            nothing: Any = None
+            asyncio.get_running_loop().call_soon(told[-1], nothing)
+
+    async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
+        probes = Probes(load=Load(sessions=4, rate_per_s=60))
+        made_by, wanted = Odd(probes, "runbook/odd", {}), job({"candidate": service.url}, probes)
+        with pytest.raises(ExceptionGroup) as wrong:
+            await make_sessions(made_by, wanted, probes, lambda _: None, max_open=9, called_s=time.time())
+    assert wrong.group_contains(AttributeError)
+
+
+async def _no_login() -> web.StreamResponse:
+    return web.json_response({"error": "no"}, status=401)
 
 
 async def test_a_user_who_cannot_log_in_is_recorded_and_makes_no_session() -> None:
-    async def refuse() -> web.StreamResponse:
-        return web.json_response({"error": "no"}, status=401)
-
-    async with ScriptedService(login=refuse).serving() as service:
+    async with ScriptedService(login=_no_login).serving() as service:
         sessions = await load({"candidate": service.url})
     assert {(each.status, each.detail) for each in sessions} == {
         ("login_failed", '/auth/login answered 401: {"error": "no"}')
     }
     assert {path for path, _ in service.requests} == {"/auth/login"}
+
+
+async def test_a_user_whose_login_fails_is_recorded_for_each_of_thousands_of_turns() -> None:
+    async with ScriptedService(login=_no_login).serving() as service:
+        sessions = await load({"candidate": service.url}, sessions=3000, rate_per_s=10_000, users=1)
+    assert [each.status for each in sessions] == ["login_failed"] * 3000
 
 
 async def test_marks_of_other_users_in_the_stream_are_named() -> None:
