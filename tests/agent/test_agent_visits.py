@@ -57,6 +57,24 @@ async def test_a_visit_is_told_once_with_what_the_session_knew_and_when_it_was_o
     assert 0.2 <= visit.opened_s - began < time.monotonic() - began - LISTEN_S
 
 
+async def test_why_there_was_no_session_is_told_once(client: Maker) -> None:
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    told: list[Visit | AgentError] = []
+    refusing = ScriptedService(refuse=lambda: web.Response(status=403))
+    async with refusing.serving(), raw_server(silence) as silent, asyncio.timeout(PATIENCE_S):
+        for url in (refusing.url, silent):
+            client(connect_timeout_s=0.3).visit(url, TOKEN, "hello", "triage", told.append)
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+    assert [str(each) for each in told] == [
+        "/ws answered 403: Forbidden",
+        "the session on /ws did not come within 0.3 s",
+    ]
+
+
 async def test_visits_go_on_beside_each_other(client: Maker) -> None:
     here, most = 0, 0
 
