@@ -25,13 +25,19 @@ from scripted_service import (
     raw_server,
     visited,
 )
+from websockets.uri import parse_uri
 
-from runbook_lib.agent.engine import CLOSE_TIMEOUT_S
+from runbook_lib.agent.client import AgentClient
+from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, Engine
+from runbook_lib.agent.fast import FastEngine
+from runbook_lib.agent.fast.route import Route
 from runbook_lib.agent.fast.session import FastSession
 from runbook_lib.agent.fast.visit import FastVisit
+from runbook_lib.agent.fast.wire import Address, LoopWire
 from runbook_lib.agent.load.share import ShareOut, make_here
+from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.arrivals import Arrival
-from runbook_lib.errors import AgentError, HandshakeRejected
+from runbook_lib.errors import AgentError, HandshakeRejected, TurnTimeout
 from runbook_lib.plan import Probes
 from runbook_lib.ports import LISTEN_S, LoadJob, Visit
 
@@ -57,22 +63,30 @@ async def test_a_visit_is_told_once_with_what_the_session_knew_and_when_it_was_o
     assert 0.2 <= visit.opened_s - began < time.monotonic() - began - LISTEN_S
 
 
-async def test_why_there_was_no_session_is_told_once(client: Maker) -> None:
-    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
+async def test_a_session_that_is_not_opened_in_time_is_left(client: Maker, way: Way) -> None:
+    left = asyncio.Event()
 
-    told: list[Visit | AgentError] = []
-    refusing = ScriptedService(refuse=lambda: web.Response(status=403))
-    async with refusing.serving(), raw_server(silence) as silent, asyncio.timeout(PATIENCE_S):
-        for url in (refusing.url, silent):
-            client(connect_timeout_s=0.3).visit(url, TOKEN, "hello", "triage", told.append)
-        while len(told) < 2:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)
-    assert [str(each) for each in told] == [
-        "/ws answered 403: Forbidden",
-        "the session on /ws did not come within 0.3 s",
-    ]
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other side is gone
+        left.set()
+
+    async with raw_server(silence) as url, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(TurnTimeout, match=r"did not come within 0\.3 s"):
+            await way(client(connect_timeout_s=0.3), url)
+        await left.wait()
+
+
+async def test_goodbye_is_said_to_one_who_did_not_answer_in_time(client: Maker, way: Way) -> None:
+    said: list[Any] = []
+
+    async def stall(socket: web.WebSocketResponse) -> None:
+        await greet(socket)
+        await socket.receive()
+        said.append((await socket.receive()).data)
+
+    async with ScriptedService(talk=stall).serving() as service, asyncio.timeout(PATIENCE_S):
+        assert (await way(client(answer_timeout_s=0.2), service.url)).status == "answer_timeout"
+    assert said == [1000]
 
 
 async def test_visits_go_on_beside_each_other(client: Maker) -> None:
@@ -125,12 +139,15 @@ async def test_a_server_that_ignores_the_goodbye_is_waited_for_once(client: Make
         answered = Answering()
         await answer(answered, "hello")
         writer.write(answered.sent)
-        await asyncio.sleep(60)  # the test ends it
+        await reader.read()  # until the other side is gone
+        left.set()
 
+    left = asyncio.Event()
     async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
         began = time.monotonic()
         assert (await visited(client(protocol={"greeting": None}), url)).status == "answered"
         assert CLOSE_TIMEOUT_S <= time.monotonic() - began < 2 * CLOSE_TIMEOUT_S
+        await left.wait()
 
 
 async def test_what_comes_before_the_message_is_a_violation(client: Maker) -> None:
@@ -149,9 +166,12 @@ async def test_what_comes_before_the_message_is_a_violation(client: Maker) -> No
     assert answered.violations == ("agent_started came before the message was sent",)
 
 
-async def test_a_session_that_ends_before_the_message_is_told_as_closed(client: Maker) -> None:
+async def test_a_session_that_ends_before_the_message_is_told_as_closed(client: Maker, way: Way) -> None:
     async with ScriptedService(talk=greet).serving() as service, asyncio.timeout(PATIENCE_S):
-        assert (await visited(client(), service.url)).status == "closed"
+        answered = await way(client(), service.url)
+    assert answered.status == "closed"
+    assert answered.detail.startswith("the server ended the session: received 1000")
+    assert len(answered.violations) == len(EVENTS)  # none of them came
 
 
 async def test_a_header_that_cannot_be_sent_is_told_at_once_or_as_the_end(client: Maker) -> None:
@@ -180,6 +200,25 @@ async def test_a_session_that_has_ended_is_gone_without_the_collector(client: Ma
 def _sessions() -> int:
     """Count the sessions of the fast engine that are in memory."""
     return sum(type(each) in (FastSession, FastVisit) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("engine", [FastEngine(), FastEngine(LoopWire), WebsocketsEngine()])
+async def test_a_visit_that_is_ended_before_it_has_connected_never_does(engine: Engine) -> None:
+    told: list[Visit | AgentError] = []
+    async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
+        for _ in range(2):  # the first session of an engine looks the host up
+            agents = AgentClient(Probes(), "runbook/test", {}, engine)
+            agents.visit(service.url, TOKEN, "hello", "triage", told.append)
+            engine.close()
+            await asyncio.sleep(0.2)
+            assert not any(isinstance(each, Visit) for each in told)
+        assert service.requests == []
+
+
+def test_the_addresses_of_a_host_are_used_in_turn() -> None:
+    one, two = (Address(family=2, where=(f"127.0.0.{last}", 80)) for last in (1, 2))
+    route = Route(uri=parse_uri("ws://chat.test"), beginning="", addresses=(one, two))
+    assert [route.from_next() for _ in range(3)] == [(one, two), (two, one), (one, two)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
