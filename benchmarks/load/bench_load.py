@@ -34,7 +34,7 @@ GOALS = {
     "chats on open connections": {"Locust": 5.0, "Artillery": None},
 }
 """What the ratio should be at least, or None where it is for information."""
-PER_S = {"sessions": 4500, "sessions over TLS": 1200, "chats on open connections": 14_000}
+PER_S = {"sessions": 6000, "sessions over TLS": 1300, "chats on open connections": 18_000}
 """About what we make, to know how many make a run of so many seconds."""
 IDLE_PER_GB, LAG_S = 80_000, 0.002
 
