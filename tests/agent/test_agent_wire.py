@@ -261,13 +261,36 @@ async def test_closing_the_wire_ends_all_connections(wire: Wire) -> None:
     assert len(connections) == 5
 
 
-async def test_no_socket_left_is_told(epoll: EpollWire) -> None:
+@pytest.mark.parametrize("spare", [0, 1], ids=["no socket", "no epoll"])
+async def test_what_cannot_be_opened_is_told_and_nothing_stays_open(epoll: EpollWire, spare: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = Address(family=socket.AF_INET, where=server.getsockname())
+        before, speaker = _open_files(), Speaker()
+        async with asyncio.timeout(PATIENCE_S):
+            with _no_more_files(spare):
+                epoll.connect(speaker, [address, address])
+                await until(lambda: speaker.ended)
+        assert [error.strerror for error in speaker.failed if isinstance(error, OSError)] == [os.strerror(24)]
+        assert _open_files() == before
     async with at(_echo) as address:
-        speaker = Speaker()
-        with _no_more_files():
-            epoll.connect(speaker, [address])
-            await until(lambda: speaker.ended)
-    assert [error.strerror for error in speaker.failed if isinstance(error, OSError)] == [os.strerror(24)]
+        other = Speaker()
+        epoll.connect(other, [address])
+        await until(lambda: other.came == b"hello")
+
+
+async def test_an_end_that_comes_too_late_to_be_sent_is_no_trouble(epoll: EpollWire) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.transport.abort()
+
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda *context: told.append(context))
+    async with at(leave) as address:
+        speaker = Speaker(b"x" * MANY)
+        epoll.connect(speaker, [address])
+        speaker.transport.write_eof()
+        await until(lambda: speaker.ended)
+    assert (len(speaker.lost), told) == (1, [])
 
 
 async def test_without_connections_no_file_is_open(epoll: EpollWire) -> None:
@@ -318,9 +341,12 @@ def test_calls_come_in_order_none_early_none_that_was_taken_back(
 
 
 @contextmanager
-def _no_more_files() -> Iterator[None]:
+def _no_more_files(spare: int) -> Iterator[None]:
+    """Let this process open no file any more, but for a few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_open_files() - 1, hard))
+    following = os.dup(0)
+    os.close(following)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (following + spare, hard))
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from runbook_lib.agent.fast.wire import Address, Speaker
 
@@ -121,6 +122,7 @@ class EpollTransport(asyncio.Transport):
             try:
                 self._connect(address)
             except OSError as error:
+                self._close()
                 self._error = error
             else:
                 return
@@ -209,7 +211,8 @@ class EpollTransport(asyncio.Transport):
 
     def _end_sending(self) -> None:
         if self._eof and not self._unsent and self._socket is not None:
-            self._socket.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # where it has ended: what is received tells how
+                self._socket.shutdown(socket.SHUT_WR)
 
     def _receive(self) -> None:
         if self._socket is None or self._speaker is None:
