@@ -147,7 +147,7 @@ async def _babble(socket: web.WebSocketResponse) -> None:
 
 
 async def _flood(socket: web.WebSocketResponse) -> None:
-    for _ in range(100_000):
+    for _ in range(5_000):
         await socket.send_json({"type": "agent_thinking"})
 
 
