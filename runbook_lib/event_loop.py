@@ -1,4 +1,4 @@
-"""Make event loops: uvloop's where it is installed, which serves about twice as many sessions."""
+"""Make event loops: uvloop's where it is installed. What has transports of the loop takes 7 % less on it."""
 
 from __future__ import annotations
 
