@@ -170,18 +170,21 @@ async def test_what_goes_wrong_in_a_session_is_in_its_record_and_the_others_go_o
     assert [each.detail for each in by_role["baseline"]] == [detail] * 6
 
 
-async def test_what_is_wrong_with_us_ends_the_load_and_is_no_missing_session() -> None:
+@pytest.mark.parametrize("when", ["as it begins", "as it ends"])
+async def test_what_is_wrong_with_us_ends_the_load_and_is_no_missing_session(when: str) -> None:
     class Odd(AgentClient):
         def visit(self, *told: Any, **_: Any) -> None:
             nothing: Any = None
+            if when == "as it begins":
+                nothing()
             asyncio.get_running_loop().call_soon(told[-1], nothing)
 
     async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
-        probes = Probes(load=Load(sessions=4, rate_per_s=60))
+        probes = Probes(load=Load(sessions=4, rate_per_s=60, users=2))
         made_by, wanted = Odd(probes, "runbook/odd", {}), job({"candidate": service.url}, probes)
         with pytest.raises(ExceptionGroup) as wrong:
             await make_sessions(made_by, wanted, probes, lambda _: None, max_open=9, called_s=time.time())
-    assert wrong.group_contains(AttributeError)
+    assert wrong.group_contains((AttributeError, TypeError))
 
 
 async def _no_login() -> web.StreamResponse:

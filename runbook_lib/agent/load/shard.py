@@ -106,6 +106,8 @@ class _Arriving:
             self._agents.visit(url, token, attempt.mark, attempt.agent, ended)
         except AgentError as error:
             ended(error)
+        except Exception as error:
+            self._break_off(error)
         return None
 
     def _visited(self, attempt: Attempt, due_s: float, visit: Visit | AgentError) -> None:
@@ -115,8 +117,12 @@ class _Arriving:
             else:
                 session = attempt.ended(visit.answer, chat=visit, connect_s=visit.opened_s - due_s)
             self._end(attempt, session)
-        except Exception as error:  # nobody waits for it: it has to end the load
-            self._tasks.create_task(_raised(error))
+        except Exception as error:
+            self._break_off(error)
+
+    def _break_off(self, error: Exception) -> None:
+        """End the load by what is wrong with us: nobody waits for a visit, who would hear of it."""
+        self._tasks.create_task(_raised(error))
 
     def _end(self, attempt: Attempt, session: Session) -> None:
         self._counting[attempt.role].ended(session)
