@@ -13,6 +13,7 @@ from aiohttp import web
 from scripted_service import PATIENCE_S, SUBPROTOCOL, TOKEN, Maker, ScriptedService, Way, raw_server
 
 from runbook_lib.errors import AgentError, HandshakeRejected, ProtocolViolation, TurnTimeout
+from runbook_lib.ports import Offer
 
 REFUSALS: dict[str, tuple[ScriptedService, str]] = {
     "401": (
@@ -48,6 +49,14 @@ async def test_a_refused_handshake_says_how_and_never_the_token(
             await way(client(), service.url)
     assert str(refusal.value) == text
     assert len(service.requests) == 1
+
+
+async def test_a_token_in_the_query_is_in_no_error(client: Maker) -> None:
+    offer = Offer(path=f"/ws?token={TOKEN}", subprotocols=(), headers={})
+    async with ScriptedService(refuse=lambda: web.Response(status=401)).serving() as service:
+        with pytest.raises(HandshakeRejected) as refusal:
+            await client().connect(service.url, TOKEN, offer)
+    assert str(refusal.value) == "/ws answered 401: Unauthorized"
 
 
 async def _garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
