@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 from websockets.protocol import Protocol as FrameProtocol
 
@@ -23,6 +23,8 @@ LISTEN_BEFORE_S = 0.001
 """So long does a session listen before its first message, for what should not come yet."""
 MOST_STRAYS = 1000
 """Messages that belong to no answer and are taken; of more nobody learns anything."""
+NOT_OPENED = (AgentError, WebSocketException, OSError, ValueError)
+"""What it looks like where a session cannot be opened; anything else is wrong with us."""
 _SWITCHING_PROTOCOLS = 101
 _LONGEST_DETAIL = 200
 _OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
-from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, Call
+from runbook_lib.agent.engine import CLOSE_TIMEOUT_S, MAX_MESSAGE_BYTES, NOT_OPENED, Call
 from runbook_lib.agent.websocket import WebSocketSession
-from runbook_lib.errors import AgentError
 from runbook_lib.ports import ChatSession, Visit, VisitEnded
 
 
@@ -45,7 +44,7 @@ class WebsocketsEngine:
             async with asyncio.timeout(call.target.connect_timeout_s):
                 return await self._open(call)
         # `from None`: what websockets says of a handshake may hold the token.
-        except (AgentError, WebSocketException, OSError, ValueError) as error:
+        except NOT_OPENED as error:
             raise call.told(error) from None
 
     def visit(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
@@ -61,16 +60,20 @@ class WebsocketsEngine:
 
     async def _visit(self, call: Call, content: str, agent: str, ended: VisitEnded) -> None:
         try:
-            chat = await self.open(call)
-        except AgentError as error:
+            visit = await self._visited(call, content, agent)
+        except Exception as error:
             return ended(error)
+        return ended(visit)
+
+    async def _visited(self, call: Call, content: str, agent: str) -> Visit:
+        chat = await self.open(call)
         opened_s = time.monotonic()
         try:
             answer = await chat.chat(content, agent)
         finally:
             await chat.close()
         told = {"session_id": chat.session_id, "user_id": chat.user_id, "revision": chat.revision}
-        return ended(Visit(opened_s=opened_s, answer=answer, **told))
+        return Visit(opened_s=opened_s, answer=answer, **told)
 
     async def _open(self, call: Call) -> ChatSession:
         socket = await self._handshake(call)

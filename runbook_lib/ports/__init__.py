@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from runbook_lib.arrivals import Arrival
 from runbook_lib.clock import Clock
-from runbook_lib.errors import AgentError
 from runbook_lib.evidence import EventSeen, Role, Session, Window
 from runbook_lib.evidence.load_figures import LoadWatch
 from runbook_lib.light_record import light_record
@@ -137,7 +136,7 @@ class Visit:
     revision: str
 
 
-VisitEnded = Callable[[Visit | AgentError], None]
+VisitEnded = Callable[[Visit | Exception], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,8 +203,8 @@ class Agents(Protocol):
         """Begin to connect, chat once and close, without anybody who waits for it.
 
         Args:
-            ended: Called once, with the visit or with why there was none: what `connect` would raise. It is
-                never called by this call itself.
+            ended: Called once, with the visit or with why there was none: what `connect` would raise, or what
+                is wrong with us. It is never called by this call itself.
 
         Raises:
             HandshakeRejected: If it cannot even begin; `ended` is not called then.

@@ -15,7 +15,6 @@ from aiohttp import web
 from engines import Engine
 
 from runbook_lib.agent.client import AgentClient
-from runbook_lib.errors import AgentError
 from runbook_lib.plan import Probes
 from runbook_lib.plan.probes import Protocol as ChatProtocol
 from runbook_lib.ports import LISTEN_S, Agents, Answer, Visit
@@ -138,13 +137,13 @@ async def chatted(agents: Agents, url: str, listen_s: float = LISTEN_S) -> Answe
 
 async def visited(agents: Agents, url: str) -> Answer:
     """Do the same by a visit, and raise why there was none; it is told once."""
-    told: list[Visit | AgentError] = []
+    told: list[Visit | Exception] = []
     agents.visit(url, TOKEN, "hello", "triage", told.append)
     while not told:
         await asyncio.sleep(0.002)
     await asyncio.sleep(0.05)
     (visit,) = told
-    if isinstance(visit, AgentError):
+    if isinstance(visit, Exception):
         raise visit
     return visit.answer
 

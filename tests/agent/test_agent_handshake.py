@@ -104,6 +104,12 @@ async def test_a_port_where_nobody_listens_is_a_rejection(client: Maker, way: Wa
         await way(client(), url)
 
 
+async def test_an_address_that_is_none_is_a_rejection(client: Maker, way: Way) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(HandshakeRejected, match=r"^/ws answered nothing: "):
+            await way(client(), "ftp://127.0.0.1")
+
+
 UNUSABLE = "/auth/login answered 200: no usable access_token in the answer"
 TOO_LARGE = "/auth/login answered nothing: ValueError: the answer is larger than 1048576 bytes"
 

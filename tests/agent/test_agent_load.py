@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,9 +13,15 @@ from aiohttp import web
 from scripted_service import PATIENCE_S, ScriptedService, answer, client, greet
 
 from runbook_lib.agent.client import AgentClient
+from runbook_lib.agent.contract import Contract
+from runbook_lib.agent.conversation import Conversation
+from runbook_lib.agent.engine import Engine
+from runbook_lib.agent.fast import FastEngine
+from runbook_lib.agent.fast.wire import LoopWire
 from runbook_lib.agent.hosts import refuse_strangers
 from runbook_lib.agent.load.attempts import attempts_of
 from runbook_lib.agent.load.shard import make_sessions
+from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.arrivals import arrivals
 from runbook_lib.errors import RunRefused
 from runbook_lib.evidence import Role, Session
@@ -170,20 +177,46 @@ async def test_what_goes_wrong_in_a_session_is_in_its_record_and_the_others_go_o
     assert [each.detail for each in by_role["baseline"]] == [detail] * 6
 
 
-@pytest.mark.parametrize("when", ["as it begins", "as it ends"])
-async def test_what_is_wrong_with_us_ends_the_load_and_is_no_missing_session(when: str) -> None:
-    class Odd(AgentClient):
-        def visit(self, *told: Any, **_: Any) -> None:
-            nothing: Any = None
-            if when == "as it begins":
-                nothing()
-            asyncio.get_running_loop().call_soon(told[-1], nothing)
+class _Odd(AgentClient):
+    def visit(self, *_: Any, **__: Any) -> None:
+        nothing: Any = None
+        nothing()
 
+
+class _Broken(Conversation):
+    def answer(self, *_: Any) -> Any:
+        raise AttributeError("broken")
+
+
+class _BrokenFast(FastEngine):
+    def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
+        return _Broken(contract, clean)
+
+
+class _BrokenWebsockets(WebsocketsEngine):
+    def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
+        return _Broken(contract, clean)
+
+
+@pytest.mark.parametrize(
+    ("kind", "engine"),
+    [
+        (_Odd, FastEngine()),
+        (AgentClient, _BrokenFast()),
+        (AgentClient, _BrokenFast(LoopWire)),
+        (AgentClient, _BrokenWebsockets()),
+    ],
+    ids=["as it begins", "fast", "fast on the loop's transports", "websockets"],
+)
+async def test_what_is_wrong_with_us_ends_the_load_and_is_no_missing_session(
+    kind: type[AgentClient], engine: Engine
+) -> None:
     async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
         probes = Probes(load=Load(sessions=4, rate_per_s=60, users=2))
-        made_by, wanted = Odd(probes, "runbook/odd", {}), job({"candidate": service.url}, probes)
+        made_by, wanted = kind(probes, "runbook/odd", {}, engine), job({"candidate": service.url}, probes)
         with pytest.raises(ExceptionGroup) as wrong:
             await make_sessions(made_by, wanted, probes, lambda _: None, max_open=9, called_s=time.time())
+        engine.close()
     assert wrong.group_contains((AttributeError, TypeError))
 
 

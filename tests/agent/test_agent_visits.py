@@ -37,13 +37,13 @@ from runbook_lib.agent.fast.wire import Address, LoopWire
 from runbook_lib.agent.load.share import ShareOut, make_here
 from runbook_lib.agent.websockets_engine import WebsocketsEngine
 from runbook_lib.arrivals import Arrival
-from runbook_lib.errors import AgentError, HandshakeRejected, TurnTimeout
+from runbook_lib.errors import HandshakeRejected, TurnTimeout
 from runbook_lib.plan import Probes
 from runbook_lib.ports import LISTEN_S, LoadJob, Visit
 
 
 async def test_a_visit_is_told_once_with_what_the_session_knew_and_when_it_was_open(client: Maker) -> None:
-    told: list[Visit | AgentError] = []
+    told: list[Visit | Exception] = []
 
     async def talk(socket: web.WebSocketResponse) -> None:
         await asyncio.sleep(0.2)
@@ -204,7 +204,7 @@ def _sessions() -> int:
 
 @pytest.mark.parametrize("engine", [FastEngine(), FastEngine(LoopWire), WebsocketsEngine()])
 async def test_a_visit_that_is_ended_before_it_has_connected_never_does(engine: Engine) -> None:
-    told: list[Visit | AgentError] = []
+    told: list[Visit | Exception] = []
     async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
         for _ in range(2):  # the first session of an engine looks the host up
             agents = AgentClient(Probes(), "runbook/test", {}, engine)

@@ -6,11 +6,9 @@ import asyncio
 import select
 from collections.abc import Callable
 
-from websockets.exceptions import WebSocketException
-
 from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
-from runbook_lib.agent.engine import Call
+from runbook_lib.agent.engine import NOT_OPENED, Call
 from runbook_lib.agent.expectations import Expectations
 from runbook_lib.agent.fast.epoll import EpollWire
 from runbook_lib.agent.fast.route import Route
@@ -18,7 +16,6 @@ from runbook_lib.agent.fast.session import FastSession
 from runbook_lib.agent.fast.visit import FastVisit
 from runbook_lib.agent.fast.wire import LoopWire, Wire
 from runbook_lib.agent.quick import QuickConversation
-from runbook_lib.errors import AgentError
 from runbook_lib.ports import ChatSession, VisitEnded
 
 NewWire = Callable[[asyncio.AbstractEventLoop], Wire]
@@ -52,7 +49,7 @@ class FastEngine:
             route = self._routes.get(call.target.url) or await self._look_up(call)
             session = FastSession(call, route, self._wire_here())
             await session.open()
-        except (AgentError, WebSocketException, OSError, ValueError) as error:
+        except NOT_OPENED as error:
             raise call.told(error) from None  # what websockets says of a handshake may hold the token
         return session
 
@@ -80,8 +77,10 @@ class FastEngine:
         try:
             await self._look_up(call)
             self.visit(call, content, agent, ended)
-        except (AgentError, OSError, ValueError) as error:
+        except NOT_OPENED as error:
             ended(call.told(error))
+        except Exception as error:
+            ended(error)
 
     async def _look_up(self, call: Call) -> Route:
         url = call.target.url

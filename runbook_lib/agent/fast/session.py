@@ -328,8 +328,7 @@ class FastSession(Chat, asyncio.Protocol):
     def _succeed(self) -> None:
         """Take that it is open and greeted."""
         self._open = True
-        if self._waiting and not self._waiting.done():
-            self._waiting.set_result(None)
+        self._resolve()
 
     def _fail(self, error: Exception) -> None:
         """Take that it is not going to be opened; if it is open, that is not so."""
@@ -338,5 +337,9 @@ class FastSession(Chat, asyncio.Protocol):
 
     def _wake(self) -> None:
         """Take that the answer or the end is there, or will not come."""
-        if (self._asked or self._closing) and self._waiting and not self._waiting.done():
+        if self._asked or self._closing:
+            self._resolve()
+
+    def _resolve(self) -> None:
+        if self._waiting and not self._waiting.done():
             self._waiting.set_result(None)

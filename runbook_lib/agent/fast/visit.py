@@ -50,17 +50,20 @@ class FastVisit(FastSession):
 
     def _wake(self) -> None:
         if self._told or not self._asked:
-            return None
+            return
         self._cancel_timer()
-        if self._answer is None:
-            self._answer = self._conversation.answer(*self._outcome())
-            if self._owes_goodbye():
-                return self._say_goodbye()
-        self._told = True
-        self._vanish()
-        return self._tell(
-            Visit(
+        try:
+            if self._answer is None:
+                self._answer = self._conversation.answer(*self._outcome())
+                if self._owes_goodbye():
+                    self._say_goodbye()
+                    return
+            visit: Visit | Exception = Visit(
                 opened_s=self._opened_s, answer=self._answer,
                 session_id=self.session_id, user_id=self.user_id, revision=self.revision,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
+        except Exception as error:
+            visit = error
+        self._told = True
+        self._vanish()
+        self._tell(visit)

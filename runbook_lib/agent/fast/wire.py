@@ -117,7 +117,7 @@ class _Connecting:
             host, port = address.where[:2]
             try:
                 self._transport, _ = await loop.create_connection(lambda: speaker, host, port)  # type: ignore[type-var]
-            except OSError as error:
+            except Exception as error:
                 failed = error
             else:
                 return

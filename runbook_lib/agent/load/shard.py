@@ -104,25 +104,21 @@ class _Arriving:
         ended, url = partial(self._visited, attempt, due_s), self._job.urls[attempt.role]
         try:
             self._agents.visit(url, token, attempt.mark, attempt.agent, ended)
-        except AgentError as error:
-            ended(error)
         except Exception as error:
-            self._break_off(error)
+            ended(error)
         return None
 
-    def _visited(self, attempt: Attempt, due_s: float, visit: Visit | AgentError) -> None:
+    def _visited(self, attempt: Attempt, due_s: float, visit: Visit | Exception) -> None:
         try:
-            if isinstance(visit, AgentError):
+            if isinstance(visit, Visit):
+                session = attempt.ended(visit.answer, chat=visit, connect_s=visit.opened_s - due_s)
+            elif isinstance(visit, AgentError):
                 session = attempt.not_connected(visit)
             else:
-                session = attempt.ended(visit.answer, chat=visit, connect_s=visit.opened_s - due_s)
+                raise visit
             self._end(attempt, session)
-        except Exception as error:
-            self._break_off(error)
-
-    def _break_off(self, error: Exception) -> None:
-        """End the load by what is wrong with us: nobody waits for a visit, who would hear of it."""
-        self._tasks.create_task(_raised(error))
+        except Exception as error:  # it is wrong with us: nobody waits for a visit, so it has to end the load
+            self._tasks.create_task(_raised(error))
 
     def _end(self, attempt: Attempt, session: Session) -> None:
         self._counting[attempt.role].ended(session)
