@@ -23,7 +23,7 @@ MANY = 20_000_000  # bytes: more than sockets take at once
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 
 
-class Speaker(asyncio.Protocol):
+class Speaker:
     """Says something, and remembers what became of it."""
 
     def __init__(self, says: bytes = b"hello", act: Callable[[bytes], None] = lambda _: None) -> None:
@@ -33,7 +33,7 @@ class Speaker(asyncio.Protocol):
         self.lost: list[Exception | None] = []
         self.failed: list[Exception] = []
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         self.begun += 1
         self.transport = transport
         transport.write(self.says)
@@ -253,12 +253,12 @@ async def test_one_that_is_given_up_at_once_never_connects(wire: Wire) -> None:
 async def test_closing_the_wire_ends_all_connections(wire: Wire) -> None:
     async with at(_echo) as address:
         speakers = [Speaker() for _ in range(5)]
-        connections = [wire.connect(speaker, [address]) for speaker in speakers]
+        for speaker in speakers:
+            wire.connect(speaker, [address])
         await until(lambda: all(speaker.came for speaker in speakers))
         speakers[0].transport.pause_reading()
         wire.close()
         await until(lambda: all(speaker.ended for speaker in speakers))
-    assert len(connections) == 5
 
 
 @pytest.mark.parametrize("spare", [0, 1], ids=["no socket", "no epoll"])

@@ -33,7 +33,7 @@ _CLOSED = ConnectionClosedOK(None, None)
 _SMALL_PIECE, _LARGE_PIECE = 4 * 1024, 256 * 1024
 
 
-class FastSession(Chat, asyncio.Protocol):
+class FastSession(Chat):
     """A session; implements `ports.ChatSession`.
 
     Args:
@@ -82,7 +82,7 @@ class FastSession(Chat, asyncio.Protocol):
 
     # What the transport calls.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Send the handshake."""
         self._transport = transport
         self._transport.write(self._request)

@@ -26,8 +26,8 @@ class Ticket:
     taken_s: float
 
 
-class Encrypted(asyncio.Protocol, asyncio.Transport):
-    """A protocol to the bare transport, and a transport to what is spoken within.
+class Encrypted(asyncio.Transport):
+    """Speaks over the bare transport, and is a transport to what is spoken within.
 
     Args:
         plain: What is spoken within.
@@ -50,7 +50,7 @@ class Encrypted(asyncio.Protocol, asyncio.Transport):
 
     # What the bare transport calls.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin the handshake."""
         self._transport = transport
         self._shake_hands()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,45 +79,78 @@ class LoopWire:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.call_later = loop.call_later
-        self._connections: weakref.WeakSet[_Connecting] = weakref.WeakSet()
+        self._connections: set[_LoopConnection] = set()
 
     def connect(self, speaker: Speaker, addresses: Sequence[Address]) -> Connection:
         """Connect in a task of its own, so that who waits for the session can give it up."""
-        connection = _Connecting(self.loop, speaker, addresses)
+        connection = _LoopConnection(self.loop, speaker, addresses, self._connections.discard)
         self._connections.add(connection)
         return connection
 
     def close(self) -> None:
-        """End all connections at once that somebody keeps, as who asked for them does."""
+        """End all connections at once."""
         for connection in tuple(self._connections):
             connection.abort()
 
 
-class _Connecting:
-    """A connection that is made, or was."""
+class _LoopConnection(asyncio.Protocol):
+    """A connection, or one to be; stands between a speaker and a transport of the loop.
+
+    Args:
+        forget: Called with itself once it has ended.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, speaker: Speaker, addresses: Sequence[Address]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        speaker: Speaker,
+        addresses: Sequence[Address],
+        forget: Callable[[_LoopConnection], None],
     ) -> None:
-        self._transport: asyncio.BaseTransport | None = None
-        self._task = loop.create_task(self._connect(loop, speaker, addresses))
+        self._speaker: Speaker | None = speaker
+        self._forget = forget
+        self._transport: asyncio.Transport | None = None
+        self._connecting = loop.create_task(self._connect(loop, addresses))
 
     def abort(self) -> None:
         """End it at once."""
-        self._task.cancel()
-        if isinstance(self._transport, asyncio.Transport):
+        self._connecting.cancel()
+        if self._transport is None:
+            self._end()
+        else:
             self._transport.abort()
 
-    async def _connect(
-        self, loop: asyncio.AbstractEventLoop, speaker: Speaker, addresses: Sequence[Address]
-    ) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the speaker begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self._speaker is not None:
+            self._speaker.connection_made(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over what came."""
+        if self._speaker is not None:
+            self._speaker.data_received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell of the end."""
+        if speaker := self._end():
+            speaker.connection_lost(error)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, addresses: Sequence[Address]) -> None:
         failed: Exception = OSError("no address")
         for address in addresses:
             host, port = address.where[:2]
             try:
-                self._transport, _ = await loop.create_connection(lambda: speaker, host, port)  # type: ignore[type-var]
+                await loop.create_connection(lambda: self, host, port)
             except Exception as error:
                 failed = error
             else:
                 return
-        speaker.not_connected(failed)
+        if speaker := self._end():
+            speaker.not_connected(failed)
+
+    def _end(self) -> Speaker | None:
+        """Return who has to hear of the end; it keeps its connection, and is kept no more."""
+        self._forget(self)
+        speaker, self._speaker = self._speaker, None
+        return speaker
