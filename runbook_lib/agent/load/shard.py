@@ -58,6 +58,7 @@ class _Arriving:
         self._made: list[Session] = []
         self._open, self._awaited = 0, 0
         self._fewer: asyncio.Future[None] | None = None
+        self._wrong: Exception | None = None
 
     async def run(self, attempts: Sequence[Attempt]) -> list[Session]:
         # Sessions go on by themselves: with a task for each they took 6 % more of the processor.
@@ -86,10 +87,12 @@ class _Arriving:
             await asyncio.sleep(max(0.0, left_s - _TIMER_S))
 
     async def _until_open(self, at_most: int) -> None:
-        """Return as soon as no more sessions than that are open."""
-        if self._open > at_most:
+        """Return as soon as no more sessions than that are open; raise what is wrong with us."""
+        if self._open > at_most and self._wrong is None:
             self._awaited, self._fewer = at_most, asyncio.get_running_loop().create_future()
             await self._fewer
+        if self._wrong is not None:
+            raise self._wrong
 
     def _begin(self, attempt: Attempt) -> None:
         self._counting[attempt.role].started()
@@ -118,14 +121,19 @@ class _Arriving:
                 raise visit
             self._end(attempt, session)
         except Exception as error:  # it is wrong with us: nobody waits for a visit, so it has to end the load
-            self._tasks.create_task(_raised(error))
+            self._wrong = error
+            self._wake()
 
     def _end(self, attempt: Attempt, session: Session) -> None:
         self._counting[attempt.role].ended(session)
         self._made.append(session)
         self._users.leave(attempt.user)
         self._open -= 1
-        if self._fewer and self._open <= self._awaited and not self._fewer.done():
+        if self._open <= self._awaited:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._fewer and not self._fewer.done():
             self._fewer.set_result(None)
 
     async def _with_requests(self, attempt: Attempt, token: str, due_s: float) -> None:
@@ -149,7 +157,3 @@ class _Arriving:
         reply = await self._agents.get(self._job.urls[role], path, token)
         fine = reply.status is not None and reply.status < 400
         return "" if fine else f"GET {path} answered {reply.status or 'nothing'}: {reply.detail}"
-
-
-async def _raised(error: Exception) -> None:
-    raise error
