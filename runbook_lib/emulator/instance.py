@@ -5,6 +5,7 @@ Source: https://cloud.google.com/run/docs/container-contract#lifecycle
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import signal
@@ -24,6 +25,20 @@ from .reaper import GRACE_S, Reaper, kill_group
 _PORTS = (20_000, 32_000)
 _LAST_WORDS_S = 2.0
 _MIB = 1024 * 1024
+
+
+def memory_exceeded(limit_bytes: float, used_bytes: float) -> str:
+    """Say in Cloud Run's words that more memory was used than allowed.
+
+    In whole MiB, limit rounded down and use up: what is just above its limit never reads as within it.
+
+    Source: https://cloud.google.com/run/docs/configuring/services/memory-limits
+    """
+    limit_mib, used_mib = math.floor(limit_bytes / _MIB), math.ceil(used_bytes / _MIB)
+    return (
+        f"Memory limit of {limit_mib} MiB exceeded with {used_mib} MiB used. Consider increasing the memory "
+        "limit, see https://cloud.google.com/run/docs/configuring/memory-limits"
+    )
 
 
 class StartFailed(Exception):
@@ -146,18 +161,10 @@ class Instance:
             kill_group(self.pid)
 
     def kill_for_memory(self, used_bytes: float) -> None:
-        """End it for using more memory than its limit, in Cloud Run's words.
-
-        Source: https://cloud.google.com/run/docs/configuring/services/memory-limits
-        """
+        """End it for using more memory than its limit."""
         if not self.accepting:
             return
-        limit_mib = self._container.memory_limit_bytes / _MIB
-        self._system(
-            f"Memory limit of {limit_mib:.0f} MiB exceeded with {used_bytes / _MIB:.0f} MiB used. Consider "
-            "increasing the memory limit, see https://cloud.google.com/run/docs/configuring/memory-limits",
-            "ERROR",
-        )
+        self._system(memory_exceeded(self._container.memory_limit_bytes, used_bytes), "ERROR")
         self.out_of_memory = True
         self.kill()
 

@@ -14,11 +14,14 @@ from google.api_core import exceptions
 from google.cloud import run_v2
 from patience import eventually
 
+from runbook_lib.emulator.instance import memory_exceeded
+
 HEALTH_CHECKS = "https://cloud.google.com/run/docs/configuring/healthchecks"
 PROBE = "https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2#probe"
 MEMORY_LIMITS = "https://cloud.google.com/run/docs/configuring/services/memory-limits"
 TROUBLESHOOTING = "https://cloud.google.com/run/docs/troubleshooting#malformed-response-or-connection-error"
 ERROR = 500
+MIB = 1024 * 1024
 LIVE = {"http_get": {"path": "/health"}, "period_seconds": 1, "timeout_seconds": 1, "failure_threshold": 2}
 
 
@@ -135,6 +138,21 @@ def test_an_instance_above_its_memory_limit_is_killed_and_both_logs_say_why(clou
     assert "the container instance was found to be using too much memory and was terminated" in (
         entries[0].text_payload
     )
+
+
+@pytest.mark.conformance(MEMORY_LIMITS)
+@pytest.mark.parametrize(
+    ("limit_bytes", "used_bytes", "said"),
+    [
+        (160 * MIB, 160 * MIB + 1, "Memory limit of 160 MiB exceeded with 161 MiB used."),
+        (160 * MIB, 164 * MIB, "Memory limit of 160 MiB exceeded with 164 MiB used."),
+        (160_000_000, 160_000_001, "Memory limit of 152 MiB exceeded with 153 MiB used."),
+    ],
+)
+def test_a_use_just_above_its_limit_does_not_read_as_one_within_it(
+    limit_bytes: int, used_bytes: int, said: str
+) -> None:
+    assert memory_exceeded(limit_bytes, used_bytes).startswith(said)
 
 
 def test_an_instance_within_its_memory_limit_lives(cloud: Cloud) -> None:
