@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from aiohttp import web
 from scripted_service import PATIENCE_S, ScriptedService, answer, client, greet
 
 from runbook_lib.agent.client import AgentClient
-from runbook_lib.agent.contract import Contract
 from runbook_lib.agent.conversation import Conversation
 from runbook_lib.agent.engine import Engine
 from runbook_lib.agent.fast import FastEngine
@@ -183,41 +181,44 @@ class _Odd(AgentClient):
         nothing()
 
 
-class _Broken(Conversation):
-    def answer(self, *_: Any) -> Any:
-        raise AttributeError("broken")
+async def test_what_is_wrong_as_a_session_begins_ends_the_load() -> None:
+    await _ends_by(_Odd, FastEngine(), TypeError)
 
 
-class _BrokenFast(FastEngine):
-    def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
-        return _Broken(contract, clean)
+def _break(*_: object) -> Any:
+    raise AttributeError("broken")
 
 
-class _BrokenWebsockets(WebsocketsEngine):
-    def conversation(self, contract: Contract, clean: Callable[[str], str]) -> Conversation:
-        return _Broken(contract, clean)
+def broken(name: str, made_by: type[Engine], *args: Any) -> Engine:
+    """Return an engine with a mistake in one method of its conversations."""
+    kind = type("_Broken", (Conversation,), {name: _break})
+    return type("_Engine", (made_by,), {"conversation": lambda _, *given: kind(*given)})(*args)
 
 
+@pytest.mark.parametrize("name", ["begin", "send", "feed", "answer"])
 @pytest.mark.parametrize(
-    ("kind", "engine"),
-    [
-        (_Odd, FastEngine()),
-        (AgentClient, _BrokenFast()),
-        (AgentClient, _BrokenFast(LoopWire)),
-        (AgentClient, _BrokenWebsockets()),
-    ],
-    ids=["as it begins", "fast", "fast on the loop's transports", "websockets"],
+    "made_by",
+    [(FastEngine,), (FastEngine, LoopWire), (WebsocketsEngine,)],
+    ids=["fast", "fast on the loop's transports", "websockets"],
 )
+@pytest.mark.parametrize("http_paths", [(), ("/health",)], ids=["visits", "with requests"])
 async def test_what_is_wrong_with_us_ends_the_load_and_is_no_missing_session(
-    kind: type[AgentClient], engine: Engine
+    name: str, made_by: tuple[Any, ...], http_paths: tuple[str, ...]
+) -> None:
+    await _ends_by(AgentClient, broken(name, *made_by), AttributeError, http_paths)
+
+
+async def _ends_by(
+    kind: type[AgentClient], engine: Engine, error: type[Exception], http_paths: tuple[str, ...] = ()
 ) -> None:
     async with ScriptedService().serving() as service, asyncio.timeout(PATIENCE_S):
         probes = Probes(load=Load(sessions=4, rate_per_s=60, users=2))
-        made_by, wanted = kind(probes, "runbook/odd", {}, engine), job({"candidate": service.url}, probes)
+        wanted = job({"candidate": service.url}, probes, http_paths)
+        agents = kind(probes, "runbook/odd", {}, engine)
         with pytest.raises(ExceptionGroup) as wrong:
-            await make_sessions(made_by, wanted, probes, lambda _: None, max_open=9, called_s=time.time())
+            await make_sessions(agents, wanted, probes, lambda _: None, max_open=9, called_s=time.time())
         engine.close()
-    assert wrong.group_contains((AttributeError, TypeError))
+    assert wrong.group_contains(error)
 
 
 async def _no_login() -> web.StreamResponse:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
+from typing import TypeVar, TypeVarTuple
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.frames import Opcode
@@ -31,6 +34,22 @@ _LONGEST_HEAD = 16 * 1024
 _CLOSED = ConnectionClosedOK(None, None)
 # By the book at once: small pieces where they hold thousands of tiny frames, for other sessions are waiting.
 _SMALL_PIECE, _LARGE_PIECE = 4 * 1024, 256 * 1024
+
+_Session = TypeVar("_Session", bound="FastSession")
+_Args = TypeVarTuple("_Args")
+
+
+def guarded(act: Callable[[_Session, *_Args], None]) -> Callable[[_Session, *_Args], None]:
+    """Tell the one who waits of a mistake of ours in `act`, which a wire or a timer calls: they could not."""
+
+    @wraps(act)
+    def guarding(session: _Session, *args: *_Args) -> None:
+        try:
+            act(session, *args)
+        except Exception as error:
+            session.go_wrong(error)
+
+    return guarding
 
 
 class FastSession(Chat):
@@ -87,6 +106,7 @@ class FastSession(Chat):
         self._transport = transport
         self._transport.write(self._request)
 
+    @guarded
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         if self._book is not None:
@@ -95,6 +115,7 @@ class FastSession(Chat):
         elif not self._closing:  # after that, only its end is awaited
             self._quickly(self._held + data if self._held else data)
 
+    @guarded
     def connection_lost(self, error: Exception | None) -> None:
         """Take the end of the connection, however it came."""
         if self._closing and self._book is None:  # as it should
@@ -173,6 +194,7 @@ class FastSession(Chat):
         self._book = Book(self._route.uri, self._call.subprotocols, None if self._accepted else self._key)
         return self._book
 
+    @guarded
     def _piece_by_piece(self, book: Book) -> None:
         if book.complaint:
             self._held = b""  # nobody reads what follows
@@ -243,6 +265,7 @@ class FastSession(Chat):
         """Listen first: nothing should come before the first message."""
         self._timer = self._wire.call_later(LISTEN_BEFORE_S, self._ask, content, agent)
 
+    @guarded
     def _ask(self, content: str, agent: str) -> None:
         """Send the message; from now on, what comes may wake the one who waits for its answer."""
         self._asked = self._awaits = True
@@ -315,6 +338,12 @@ class FastSession(Chat):
         self._connection = self._wire.connect(self._route.spoken(self, target.tls), self._route.from_next())
 
     # Who waits: somebody who awaits it; a visit waits for itself.
+
+    def go_wrong(self, error: Exception) -> None:
+        """Take that it cannot go on, which is not the service's fault; raise it where nobody waits."""
+        if self._waiting is None or self._waiting.done():
+            raise error
+        self._waiting.set_exception(error)
 
     def _awaited(self) -> asyncio.Future[None]:
         self._waiting = self._wire.loop.create_future()

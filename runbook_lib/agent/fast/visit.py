@@ -6,7 +6,7 @@ import time
 
 from runbook_lib.agent.engine import Call
 from runbook_lib.agent.fast.route import Route
-from runbook_lib.agent.fast.session import FastSession
+from runbook_lib.agent.fast.session import FastSession, guarded
 from runbook_lib.agent.fast.wire import Wire
 from runbook_lib.ports import Answer, Visit, VisitEnded
 
@@ -37,33 +37,37 @@ class FastVisit(FastSession):
         self._cancel_timer()
         self._ask_first(*self._message)
 
+    def go_wrong(self, error: Exception) -> None:
+        """See `FastSession`."""
+        if self._told:
+            raise error
+        self._end(error)
+
     def _fail(self, error: Exception) -> None:
-        if self._open or self._told:
-            return
-        self._told = True
-        self._cancel_timer()
-        self._connection.abort()
-        self._tell(self._call.told(error))
+        if not self._open and not self._told:
+            self._end(self._call.told(error))
 
     def _heard_out(self) -> None:
         self._say_goodbye()
 
+    @guarded
     def _wake(self) -> None:
         if self._told or not self._asked:
             return
         self._cancel_timer()
-        try:
-            if self._answer is None:
-                self._answer = self._conversation.answer(*self._outcome())
-                if self._owes_goodbye():
-                    self._say_goodbye()
-                    return
-            visit: Visit | Exception = Visit(
-                opened_s=self._opened_s, answer=self._answer,
-                session_id=self.session_id, user_id=self.user_id, revision=self.revision,
-            )  # fmt: skip
-        except Exception as error:
-            visit = error
+        if self._answer is None:
+            self._answer = self._conversation.answer(*self._outcome())
+            if self._owes_goodbye():
+                self._say_goodbye()
+                return
+        visit = Visit(
+            opened_s=self._opened_s, answer=self._answer,
+            session_id=self.session_id, user_id=self.user_id, revision=self.revision,
+        )  # fmt: skip
+        self._end(visit)
+
+    def _end(self, visit: Visit | Exception) -> None:
         self._told = True
-        self._vanish()
+        self._cancel_timer()
+        self._connection.abort()
         self._tell(visit)
