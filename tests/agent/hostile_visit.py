@@ -20,7 +20,7 @@ from runbook_lib.errors import AgentError
 from runbook_lib.plan import Probes
 from runbook_lib.ports import Agents
 
-CONNECT_S, ANSWER_S = 5.0, 2.0  # a busy machine needs seconds for a handshake
+CONNECT_S, ANSWER_S = 7.0, 2.0  # a busy machine needs seconds for a handshake
 AT_ONCE = 6
 GOES = {
     "websockets": ["chatted"],

@@ -24,14 +24,14 @@ REJECTED, LATE, UNREADABLE = "HandshakeRejected", "TurnTimeout", "protocol_viola
 OUTCOMES: dict[str, tuple[tuple[str, ...], str]] = {
     "no http": ((REJECTED,), r"^/ws answered nothing: "),
     "closes at once": ((REJECTED,), r"^/ws answered nothing: "),
-    "never answers": ((LATE,), r"^the session on /ws did not come within 5.0 s$"),
+    "never answers": ((LATE,), f"^the session on /ws did not come within {CONNECT_S} s$"),
     "redirect": ((REJECTED,), r"^/ws answered 302: Found$"),
     "redirect to itself": ((REJECTED,), r"^/ws answered 307: Temporary Redirect$"),
     "wrong accept key": ((REJECTED,), r"^/ws answered nothing: .*Sec-WebSocket-Accept"),
     # An engine that reads on until the time limit says "too late", one with limits of size "too much".
     "a page of 100 MB": ((REJECTED, LATE), r"^/ws answered |did not come within"),
     "headers without end": ((REJECTED, LATE), r"^/ws answered nothing: |did not come within"),
-    "a header that drips": ((LATE,), r"did not come within 5.0 s$"),
+    "a header that drips": ((LATE,), f"did not come within {CONNECT_S} s$"),
     "random bytes": ((UNREADABLE,), "^a frame could not be read: 1002"),
     "a reserved opcode": ((UNREADABLE,), "^a frame could not be read: 1002"),
     "a masked frame": ((UNREADABLE,), "^a frame could not be read: 1002"),

@@ -15,7 +15,8 @@ from runbook_lib.run import Run, open_run
 from runbook_lib.run_folder import RunFolder
 from runbook_lib.selftest import self_test
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("variants")]
+# All runs of the rehearsal are made by the first test: on a busy machine they take more than five minutes.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("variants"), pytest.mark.timeout(900)]
 
 PLAN = ROOT / "notebooks" / "plans" / "selftest.yaml"
 QUICK = f"""
