@@ -78,14 +78,17 @@ class Book:
             self._protocol.receive_eof()
         events = self._protocol.events_received()
         self._frame_bytes = len(data) / max(1, len(events))
-        for event in events:
-            if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                self._fragments.append(event)
-                if len(self._fragments) > _MOST_FRAGMENTS:
-                    self._protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
-                    return
-                if event.fin:
-                    yield from self._message()
+        try:
+            for event in events:
+                if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                    self._fragments.append(event)
+                    if len(self._fragments) > _MOST_FRAGMENTS:
+                        self._protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+                        return
+                    if event.fin:
+                        yield self._message()
+        except UnicodeDecodeError as error:  # what follows is not read either
+            self._protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
 
     def close(self) -> None:
         """Begin to close."""
@@ -100,13 +103,7 @@ class Book:
         """Yield what has to be sent; nothing in it means the end of what we send."""
         yield from self._protocol.data_to_send()
 
-    def _message(self) -> Iterator[str | bytes]:
+    def _message(self) -> str | bytes:
         fragments, self._fragments = self._fragments, []
         payload = b"".join(bytes(each.data) for each in fragments)
-        if fragments[0].opcode is Opcode.BINARY:
-            yield payload
-            return
-        try:
-            yield payload.decode()
-        except UnicodeDecodeError as error:
-            self._protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+        return payload if fragments[0].opcode is Opcode.BINARY else payload.decode()

@@ -1,0 +1,151 @@
+"""Every engine makes the same of the same bytes, however odd they are and wherever they are cut."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import pytest
+from engines import ENGINES
+from hostile_server import BINARY, CLOSE, CONTINUATION, PING, accept, frame
+from scripted_service import EVENTS, PATIENCE_S, WAYS, agents_of, raw_server
+
+from runbook_lib.errors import AgentError
+
+PONG, RESERVED = 10, 3
+TIME = re.compile(r" at \d+\.\d\d s$")
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ODD: dict[str, Callable[[bytes], list[bytes]]] = {
+    "nothing": lambda event: [frame(event)],
+    "a ping before": lambda event: [frame(b"are you there?", PING), frame(event)],
+    "an empty ping before": lambda event: [frame(b"", PING), frame(event)],
+    "a pong that nobody asked for": lambda event: [frame(b"here", PONG), frame(event)],
+    "fragments": lambda event: [frame(event[:40], last=False), frame(event[40:], CONTINUATION)],
+    "a ping between fragments": lambda event: [
+        frame(event[:9], last=False), frame(b"?", PING), frame(b"", CONTINUATION, last=False),
+        frame(event[9:], CONTINUATION),
+    ],
+    "thousands of pings": lambda event: [frame(b"", PING) * 3000, frame(event)],
+    "a fragment for each character": lambda event: [
+        frame(b"", last=False), *(frame(bytes([each]), CONTINUATION, last=False) for each in event),
+        frame(b"", CONTINUATION),
+    ],
+    "an empty text": lambda event: [frame(b""), frame(event)],
+    "a text of one character": lambda event: [frame(b"1"), frame(event)],
+    "binary": lambda event: [frame(event, BINARY)],
+    "twice": lambda event: [frame(event), frame(event)],
+    "not at all": lambda _: [],
+    "no object": lambda event: [frame(b"[1, 2]"), frame(event)],
+    "cut short": lambda event: [frame(event[:-7])],
+    "white space around": lambda event: [frame(b" \n" + event + b"\t ")],
+    "many characters": lambda event: [frame(event[:-1] + b', "more": "' + "ü€😀".encode() * 90 + b'"}')],
+    "longer than 64 KiB": lambda event: [frame(event[:-1] + b', "more": "' + b"x" * 70_000 + b'"}')],
+    "half a character": lambda event: [frame(event[:-1] + b', "more": "\xc3"}')],
+    "half a character in each fragment": lambda event: [
+        frame(event[:-1] + b', "more": "\xc3', last=False), frame(b'\xbc"}', CONTINUATION),
+    ],
+    "a reserved opcode": lambda event: [frame(b"odd", RESERVED), frame(event)],
+    "a reserved bit": lambda event: [bytes([frame(event)[0] | 0x40]) + frame(event)[1:]],
+    "a masked frame": lambda event: [bytes([0x81, 0x80 | 1]) + b"mask" + b"x", frame(event)],
+    "a continuation of nothing": lambda event: [frame(event, CONTINUATION)],
+    "a text within fragments": lambda event: [frame(event[:40], last=False), frame(event)],
+    "a ping that is too long": lambda event: [frame(b"?" * 126, PING), frame(event)],
+    "a ping in fragments": lambda event: [frame(b"?", PING, last=False), frame(event)],
+    "a length of 63 bits": lambda event: [frame(event, claims=2**63 - 1)],
+    "a length of 64 bits": lambda event: [frame(event, claims=2**64 - 1)],
+    "goodbye": lambda event: [frame(b"\x03\xe8bye", CLOSE), frame(event)],
+    "goodbye without a code": lambda event: [frame(b"", CLOSE), frame(event)],
+    "goodbye with half a code": lambda event: [frame(b"\x03", CLOSE), frame(event)],
+    "goodbye with a code that none may send": lambda event: [frame(b"\x03\xed", CLOSE), frame(event)],
+    "goodbye in no language": lambda event: [frame(b"\x0f\xa0\xff\xfe", CLOSE), frame(event)],
+}  # fmt: skip
+"""What may be odd about one event; all else of an answer is as it should be."""
+
+
+def events() -> list[bytes]:
+    """Return the events of an answer to `hello`."""
+    return [
+        json.dumps(
+            {
+                "type": kind, "data": {"response": "hello"} if kind == EVENTS[-1] else {},
+                "message_id": f"m{number}", "run_id": "r", "thread_id": "t", "user_id": "u1",
+                "session_id": "s1", "timestamp": "now", "sequence": number,
+            }
+        ).encode()
+        for number, kind in enumerate(EVENTS, start=1)
+    ]  # fmt: skip
+
+
+def pieces(stream: bytes, dice: random.Random) -> list[bytes]:
+    """Cut a stream anywhere."""
+    longest = dice.choice([3, 20, 400, len(stream)])
+    cut = []
+    while stream:
+        size = dice.randint(1, longest)
+        cut.append(stream[:size])
+        stream = stream[size:]
+    return [*cut[:2000], b"".join(cut[2000:])]
+
+
+def saying(cut: list[bytes]) -> Script:
+    """Return what a server does that answers by these pieces, says no more, and waits for the other's end."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        await reader.read(1000)
+        for piece in cut:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        with suppress(OSError):  # the other side may have left
+            writer.write_eof()
+        await reader.read()
+
+    return talk
+
+
+async def outcome(engine: str, way: str, url: str) -> dict[str, Any]:
+    """Return what an engine makes of an answer, without the times in it."""
+    try:
+        answer = await WAYS[way](agents_of(ENGINES[engine], protocol={"greeting": None}), url)
+    except AgentError as error:
+        return {"error": str(error)}
+    return {
+        "status": answer.status,
+        "events": [(each.type, each.sequence) for each in answer.events],
+        "violations": [TIME.sub("", each) for each in answer.violations],
+        "detail": TIME.sub("", answer.detail),
+        "text": answer.text,
+        "ids": (answer.agent, answer.foreign_ids),
+    }
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize(
+    ("before", "place"),
+    [(b"", 0), (b"", 4), (frame(b"", PING), 2), (frame(b"", PING), 4)],
+    ids=["first", "last", "third, after a ping", "last, after a ping"],
+)
+async def test_every_engine_makes_the_same_of_the_same_bytes(odd: str, before: bytes, place: int) -> None:
+    dice = random.Random(f"{odd} {before!r} {place}")  # noqa: S311
+    answer = [frame(each) for each in events()]
+    answer[place : place + 1] = ODD[odd](events()[place])
+    async with (
+        raw_server(saying(pieces(before + b"".join(answer), dice))) as url,
+        asyncio.timeout(PATIENCE_S),
+    ):
+        ways = list(product(ENGINES, WAYS))
+        seen = await asyncio.gather(*(outcome(engine, way, url) for engine, way in ways))
+    ours = {
+        f"{way}: {name}": (found, seen[0].get(name))
+        for way, each in zip(ways, seen, strict=True)
+        for name, found in each.items()
+        if found != seen[0].get(name)
+    }
+    assert ours == {}
