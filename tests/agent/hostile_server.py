@@ -29,8 +29,8 @@ def frame(payload: bytes, opcode: int = TEXT, *, last: bool = True, claims: int 
     return head + b"\x7f" + struct.pack("!Q", size) + payload
 
 
-async def accept(reader: Reader, writer: Writer) -> None:
-    """Answer a handshake as a server should."""
+async def accept(reader: Reader, writer: Writer, more: bytes = b"") -> None:
+    """Answer a handshake as a server should; `more` is a header besides."""
     request = await reader.readuntil(b"\r\n\r\n")
     key = next(
         line.split(b":")[1].strip()
@@ -40,7 +40,11 @@ async def accept(reader: Reader, writer: Writer) -> None:
     accepted = accept_key(key.decode()).encode()
     writer.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: " + accepted + b"\r\n\r\n"
+        b"Sec-WebSocket-Protocol: jwt-auth\r\nSec-WebSocket-Accept: "
+        + accepted
+        + b"\r\n"
+        + (more and more + b"\r\n")
+        + b"\r\n"
     )
 
 

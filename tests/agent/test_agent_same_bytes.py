@@ -67,6 +67,33 @@ ODD: dict[str, Callable[[bytes], list[bytes]]] = {
 }  # fmt: skip
 """What may be odd about one event; all else of an answer is as it should be."""
 
+HEADERS = {
+    "an ordinary one": b"Server: odd",
+    "no value": b"Server:",
+    "tabs": b"Server:\todd\t",
+    "latin-1": b"Server: \xfc",
+    "a name of two words": b"X Server: odd",
+    "a space before the colon": b"Server : odd",
+    "no name": b": odd",
+    "no colon": b"Server",
+    "latin-1 in its name": b"S\xe9rver: odd",
+    "a second line": b"Server: odd\r\n and more",
+    "a control character": b"Server: \x00",
+    "a deletion": b"Server: \x7f",
+    "a bare line feed": b"Server: a\nb",
+    "a bare carriage return": b"Server: a\rb",
+    "an extension": b"Sec-WebSocket-Extensions: permessage-deflate",
+    "the subprotocol again": b"Sec-WebSocket-Protocol: jwt-auth",
+    "the accept key again": b"Sec-WebSocket-Accept: x",
+    "a length": b"Content-Length: 5",
+    "chunks": b"Transfer-Encoding: chunked",
+    "a long one": b"Server: " + b"o" * 8150,
+    "too long a one": b"Server: " + b"o" * 8200,
+    "many": b"\r\n".join(b"X-%d: 1" % number for number in range(120)),
+    "too many": b"\r\n".join(b"X-%d: 1" % number for number in range(130)),
+}
+"""What may be odd in one more header of a handshake's answer."""
+
 
 def events() -> list[bytes]:
     """Return the events of an answer to `hello`."""
@@ -93,11 +120,11 @@ def pieces(stream: bytes, dice: random.Random) -> list[bytes]:
     return [*cut[:2000], b"".join(cut[2000:])]
 
 
-def saying(cut: list[bytes]) -> Script:
+def saying(cut: list[bytes], header: bytes = b"") -> Script:
     """Return what a server does that answers by these pieces, says no more, and waits for the other's end."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await accept(reader, writer)
+        await accept(reader, writer, header)
         await reader.read(1000)
         for piece in cut:
             writer.write(piece)
@@ -136,16 +163,22 @@ async def test_every_engine_makes_the_same_of_the_same_bytes(odd: str, before: b
     dice = random.Random(f"{odd} {before!r} {place}")  # noqa: S311
     answer = [frame(each) for each in events()]
     answer[place : place + 1] = ODD[odd](events()[place])
-    async with (
-        raw_server(saying(pieces(before + b"".join(answer), dice))) as url,
-        asyncio.timeout(PATIENCE_S),
-    ):
-        ways = list(product(ENGINES, WAYS))
-        seen = await asyncio.gather(*(outcome(engine, way, url) for engine, way in ways))
-    ours = {
-        f"{way}: {name}": (found, seen[0].get(name))
-        for way, each in zip(ways, seen, strict=True)
+    await all_agree(saying(pieces(before + b"".join(answer), dice)))
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+async def test_every_engine_makes_the_same_of_a_header(header: bytes) -> None:
+    await all_agree(saying([frame(each) for each in events()], header))
+
+
+async def all_agree(script: Script) -> None:
+    ways = list(product(ENGINES, WAYS))
+    async with raw_server(script) as url, asyncio.timeout(PATIENCE_S):
+        first, *others = await asyncio.gather(*(outcome(engine, way, url) for engine, way in ways))
+    different = {
+        f"{way}: {name}": (found, first.get(name))
+        for way, each in zip(ways[1:], others, strict=True)
         for name, found in each.items()
-        if found != seen[0].get(name)
+        if found != first.get(name)
     }
-    assert ours == {}
+    assert different == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 
 from websockets.headers import build_host
 from websockets.uri import WebSocketURI
@@ -13,6 +14,11 @@ from runbook_lib.agent.engine import Call
 
 _ACCEPTED = b"HTTP/1.1 101 "
 _EXTENSIONS = b"sec-websocket-extensions"
+# As RFC 9110 has them: any other is for websockets to refuse.
+_WELL_FORMED = re.compile(
+    rb"HTTP/1\.1 101 [\t -~\x80-\xff]*(?:\r\n[-!#$%&'*+.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*){,100}"
+)
+_LONGEST = 8000  # bytes: longer lines are refused
 _END = "\r\n"
 _MOST_KNOWN = 64
 
@@ -68,7 +74,7 @@ def is_ordinary(head: bytes, key: str, subprotocol: str, known: set[tuple[bytes,
 
 
 def _is_ordinary(head: bytes, accept: bytes, subprotocol: str) -> bool:
-    if not head.startswith(_ACCEPTED):
+    if len(head) > _LONGEST or not _WELL_FORMED.fullmatch(head):
         return False
     lines = head.split(b"\r\n")
     fields: dict[bytes, bytes] = {}
