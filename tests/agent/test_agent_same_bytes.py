@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -110,14 +110,13 @@ def events() -> list[bytes]:
 
 
 def pieces(stream: bytes, dice: random.Random) -> list[bytes]:
-    """Cut a stream anywhere."""
-    longest = dice.choice([3, 20, 400, len(stream)])
-    cut = []
-    while stream:
-        size = dice.randint(1, longest)
-        cut.append(stream[:size])
-        stream = stream[size:]
-    return [*cut[:2000], b"".join(cut[2000:])]
+    """Cut a stream in four places, in three pieces each time or not at all.
+
+    Few are there at once: what follows an answer counts as long as one listens, which is 30 ms.
+    """
+    places = dice.sample(range(1, len(stream)), k=dice.choice([0, 4]))
+    cuts = sorted({place + more for place in places for more in range(3)})
+    return [stream[start:end] for start, end in pairwise([0, *cuts, len(stream)])]
 
 
 def saying(cut: list[bytes], header: bytes = b"") -> Script:
