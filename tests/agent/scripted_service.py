@@ -30,15 +30,21 @@ async def greet(socket: web.WebSocketResponse, session_id: str = "s1") -> None:
     await socket.send_json({"type": "connection_ready", "data": {"user_id": "u1", "session_id": session_id}})
 
 
+def events_of(content: str, session_id: str = "s1") -> list[dict[str, Any]]:
+    """Return the events of a clean answer that repeats `content`."""
+    return [
+        {
+            "type": kind, "data": {"response": content} if kind == EVENTS[-1] else {},
+            "message_id": f"{content}-{number}", "run_id": content, "thread_id": "t", "user_id": "u1",
+            "session_id": session_id, "timestamp": "now", "sequence": number,
+        }
+        for number, kind in enumerate(EVENTS, start=1)
+    ]  # fmt: skip
+
+
 async def answer(socket: web.WebSocketResponse, content: str, session_id: str = "s1") -> None:
     """Send a clean answer that repeats `content`."""
-    for number, kind in enumerate(EVENTS, start=1):
-        data = {"response": content} if kind == EVENTS[-1] else {}
-        event = {
-            "type": kind, "data": data, "message_id": f"{content}-{number}", "run_id": content,
-            "thread_id": "t", "user_id": "u1", "session_id": session_id, "timestamp": "now",
-            "sequence": number,
-        }  # fmt: skip
+    for event in events_of(content, session_id):
         await socket.send_json(event)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from engines import ENGINES
 from hostile_server import BINARY, CLOSE, CONTINUATION, PING, accept, frame
-from scripted_service import EVENTS, PATIENCE_S, WAYS, agents_of, raw_server
+from scripted_service import PATIENCE_S, WAYS, agents_of, events_of, raw_server
 
 from runbook_lib.errors import AgentError
 
@@ -97,16 +97,7 @@ HEADERS = {
 
 def events() -> list[bytes]:
     """Return the events of an answer to `hello`."""
-    return [
-        json.dumps(
-            {
-                "type": kind, "data": {"response": "hello"} if kind == EVENTS[-1] else {},
-                "message_id": f"m{number}", "run_id": "r", "thread_id": "t", "user_id": "u1",
-                "session_id": "s1", "timestamp": "now", "sequence": number,
-            }
-        ).encode()
-        for number, kind in enumerate(EVENTS, start=1)
-    ]  # fmt: skip
+    return [json.dumps(event).encode() for event in events_of("hello")]
 
 
 def pieces(stream: bytes, dice: random.Random) -> list[bytes]:
